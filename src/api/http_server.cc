@@ -1,0 +1,157 @@
+#include "api/http_server.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <set>
+
+#include "api/http_session.h"
+#include "base/text.h"
+
+namespace weft::api {
+
+namespace asio = boost::asio;
+using asio::local::stream_protocol;
+using base::Code;
+
+namespace {
+
+// After a failed accept (no descriptor is left): the socket stays readable, and
+// trying again at once would only spin.
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+// Connections that have not been accepted yet.
+constexpr int kBacklog = 128;
+
+class UnixServer : public Server {
+ public:
+  UnixServer(asio::io_context& loop, Dispatch& dispatch, ServerOptions options)
+      : acceptor_(loop), pause_(loop), dispatch_(dispatch), options_(std::move(options)) {}
+  ~UnixServer() override;
+
+  Result<> open();
+  size_t connections() const override { return sessions_.size(); }
+
+ private:
+  void accept();
+  void take(stream_protocol::socket socket);
+
+  stream_protocol::acceptor acceptor_;
+  asio::steady_timer pause_;
+  Dispatch& dispatch_;
+  const ServerOptions options_;
+  std::set<std::shared_ptr<Session>> sessions_;
+  // Outlives the server in handlers that are still under way.
+  std::shared_ptr<UnixServer*> self_ = std::make_shared<UnixServer*>(this);
+};
+
+// One line for whom is not served; it fits into any socket's buffer.
+void tell_and_close(stream_protocol::socket& socket, const Error& error) {
+  const std::string text = http_error(error, Connection::Close);
+  ::send(socket.native_handle(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+// Whether somebody listens at the path.
+bool answers(const std::string& path) {
+  asio::io_context loop;
+  stream_protocol::socket socket(loop);
+  boost::system::error_code fault;
+  socket.connect(stream_protocol::endpoint(path), fault);
+  return !fault;
+}
+
+Result<> make_way(const std::string& path) {
+  struct stat there {};
+  if (::lstat(path.c_str(), &there) != 0) {
+    return errno == ENOENT ? Result<>() : Result<>(base::errno_error("look at " + path, errno));
+  }
+  if (!S_ISSOCK(there.st_mode)) return error(Code::Conflict, "{} exists and is not a socket", base::printable(path));
+  if (answers(path)) return error(Code::Conflict, "another weftd listens at {}", base::printable(path));
+  if (::unlink(path.c_str()) != 0) return base::errno_error("remove " + path, errno);
+  return {};
+}
+
+UnixServer::~UnixServer() {
+  *self_ = nullptr;
+  boost::system::error_code ignored;
+  if (acceptor_.is_open()) ::unlink(options_.path.c_str());
+  acceptor_.close(ignored);
+  pause_.cancel();
+  const auto sessions = std::move(sessions_);
+  sessions_.clear();
+  for (const auto& session : sessions) session->close();
+}
+
+Result<> UnixServer::open() {
+  if (options_.path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return error(Code::Usage, "the socket's path {} is too long", base::printable(options_.path));
+  }
+  TRY_VOID(make_way(options_.path));
+  boost::system::error_code fault;
+  const auto failed = [&](std::string_view doing) {
+    return error(Code::Failed, "{} {}: {}", doing, options_.path, fault.message());
+  };
+  acceptor_.open(stream_protocol(), fault);
+  if (fault) return failed("make a socket for");
+  acceptor_.bind(stream_protocol::endpoint(options_.path), fault);
+  if (fault) {
+    acceptor_.close();
+    return failed("bind");
+  }
+  // Everybody may connect; the credentials decide what they may do.
+  if (::chmod(options_.path.c_str(), 0666) != 0) return base::errno_error("open up " + options_.path, errno);
+  acceptor_.listen(kBacklog, fault);
+  if (fault) return failed("listen at");
+  accept();
+  return {};
+}
+
+void UnixServer::accept() {
+  acceptor_.async_accept([self = self_](const boost::system::error_code& fault, stream_protocol::socket socket) {
+    UnixServer* const server = *self;
+    if (server == nullptr || fault == asio::error::operation_aborted) return;
+    if (!fault) {
+      server->take(std::move(socket));
+      return server->accept();
+    }
+    server->pause_.expires_after(kAcceptPause);
+    server->pause_.async_wait([self](const boost::system::error_code& cancelled) {
+      if (!cancelled && *self != nullptr) (*self)->accept();
+    });
+  });
+}
+
+void UnixServer::take(stream_protocol::socket socket) {
+  if (sessions_.size() >= options_.limits.connections) {
+    return tell_and_close(socket, error(Code::Unavailable, "{} connections are open, the most there may be",
+                                        options_.limits.connections));
+  }
+  const auto credentials = credentials_of(socket.native_handle());
+  if (!credentials.ok()) return tell_and_close(socket, credentials.error());
+  Caller caller{.role = options_.roles.role_of(*credentials), .actor = fmt::format("uid:{}", credentials->user)};
+  if (caller.role == Role::None) {
+    return tell_and_close(socket,
+                          error(Code::Denied, "{} has no role here; root and the group weft have one", caller.actor));
+  }
+  const auto gone = [self = self_](Session* session) {
+    if (*self == nullptr) return;
+    std::erase_if((*self)->sessions_, [session](const auto& held) { return held.get() == session; });
+  };
+  const auto session =
+      std::make_shared<Session>(std::move(socket), dispatch_, options_.limits, std::move(caller), gone);
+  sessions_.insert(session);
+  session->start();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::listen(asio::io_context& loop, Dispatch& dispatch, ServerOptions options) {
+  auto server = std::make_unique<UnixServer>(loop, dispatch, std::move(options));
+  TRY_VOID(server->open());
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace weft::api

@@ -1,0 +1,204 @@
+#include "api/testing.h"
+
+namespace weft::api {
+namespace {
+
+using base::Code;
+
+class WorkloadTest : public ApiTest {
+ protected:
+  Json get(const std::string& name) { return call("Workloads/Get", R"({"name":")" + name + R"("})"); }
+  void status(const std::string& name, RunState state) {
+    RunStatus status;
+    status.state = state;
+    backend_.statuses[model::WorkloadId{get(name)["id"]}] = status;
+  }
+};
+
+TEST_F(WorkloadTest, RunsInTheDefaultVpcWhenNothingIsNamed) {
+  const Json made = call("Workloads/Run", R"({"command":["/usr/bin/curl","-sI","http://deb.example/"]})");
+  const std::string name = made["name"];
+  EXPECT_TRUE(name.starts_with("curl-")) << name;
+  const Json workload = get(name);
+  EXPECT_EQ(workload["id"], made["id"]);
+  EXPECT_EQ(workload["machine_name"], "alpha");
+  EXPECT_EQ(workload["ips"][0], "10.210.1.2");
+  EXPECT_EQ(workload["tni_names"], Json({name}));
+  const Json tni = call("Tnis/Get", R"({"name":")" + name + R"("})");
+  EXPECT_EQ(tni["lifetime"], "with-workload");
+  EXPECT_EQ(tni["vpc_name"], "default");
+  EXPECT_EQ(tni["group_names"], Json({"default"}));
+  EXPECT_EQ(tni["device_name"], "eth0");
+}
+
+TEST_F(WorkloadTest, TakesAllThatIsNamed) {
+  call("Vpcs/Create", R"({"name":"shop","cidrs":["10.0.0.0/16"]})");
+  call("Subnets/Create", R"({"name":"app","vpc":"shop","cidr":"10.0.1.0/24"})");
+  call("Groups/Create", R"({"name":"web","vpc":"shop"})");
+  call("Tnis/Create", R"({"name":"extra"})");
+  call("Workloads/Run", R"({"name":"web","subnet":"app","ip":"10.0.1.20","groups":["web"],"tnis":["extra"],
+      "publish":["8080:80","[fd00::1]:53:5353/udp"],"env":["A=b"],"memory":"128m","cpus":"0.5","pids":50,
+      "restart":"on-failure","user":"nobody","workdir":"/srv","tty":true,"command":["httpd","-f"]})");
+  const Json web = get("web");
+  EXPECT_EQ(web["ips"][0], "10.0.1.20");
+  EXPECT_EQ(web["tni_names"], Json({"web", "extra"}));
+  EXPECT_EQ(web["ports"], Json({"8080:80/tcp", "[fd00::1]:53:5353/udp"}));
+  EXPECT_EQ(web["limits"], Json({{"memory", 134217728}, {"milli_cpus", 500}, {"pids", 50}}));
+  EXPECT_EQ(web["restart"], "on-failure");
+  EXPECT_EQ(web["terminal"], "given");
+  EXPECT_EQ(web["env"], Json({"A=b"}));
+  EXPECT_EQ(web["command"], Json({"httpd", "-f"}));
+}
+
+TEST_F(WorkloadTest, RunAgainIsTheSame) {
+  const std::string request = R"({"name":"web","command":["httpd"],"env":["SECRET=hunter2"]})";
+  const std::string id = id_of("Workloads/Run", request);
+  EXPECT_EQ(id_of("Workloads/Run", request), id);
+  EXPECT_TRUE(backend_.last_changes.empty());
+  EXPECT_EQ(refused("Workloads/Run", R"({"name":"web","command":["other"],"env":["SECRET=hunter2"]})").field,
+            "command");
+  const Error told = refused("Workloads/Run", R"({"name":"web","command":["httpd"],"env":["SECRET=hunter3"]})");
+  EXPECT_EQ(told.field, "env");
+  EXPECT_EQ(told.what.find("hunter"), std::string::npos) << told.what;
+}
+
+TEST_F(WorkloadTest, RefusesBadRuns) {
+  call("Workloads/Run", R"({"name":"taken","command":["a"],"publish":["80:80"]})");
+  call("Tnis/Create", R"({"name":"t"})");
+  call("Workloads/Run", R"({"name":"holder","command":["a"],"tnis":["t"]})");
+  struct Case {
+    const char* request;
+    Code code;
+    const char* field;
+  };
+  const Case cases[] = {
+      {R"({"name":"w"})", Code::Usage, "command"},
+      {R"({"name":"w","command":[""]})", Code::Usage, "command"},
+      {R"({"name":"W","command":["a"]})", Code::Usage, "name"},
+      {R"({"name":"alpha","command":["a"]})", Code::Conflict, "name"},
+      {R"({"command":["a"],"memory":"lots"})", Code::Usage, "memory"},
+      {R"({"command":["a"],"cpus":"0"})", Code::Usage, "cpus"},
+      {R"({"command":["a"],"cpus":"1.2345"})", Code::Usage, "cpus"},
+      {R"({"command":["a"],"cpus":"-1"})", Code::Usage, "cpus"},
+      {R"({"command":["a"],"pids":-1})", Code::Usage, "pids"},
+      {R"({"command":["a"],"publish":["80"]})", Code::Usage, "publish[0]"},
+      {R"({"command":["a"],"publish":["1:1","80:0"]})", Code::Usage, "publish[1]"},
+      {R"({"command":["a"],"publish":["80:80/sctp"]})", Code::Usage, "publish[0]"},
+      {R"({"command":["a"],"publish":["[::1:80:80"]})", Code::Usage, "publish[0]"},
+      {R"({"command":["a"],"publish":["80:8080"]})", Code::Conflict, "publish"},
+      {R"({"command":["a"],"env":["A"]})", Code::Usage, "env"},
+      {R"({"command":["a"],"workdir":"srv"})", Code::Usage, "workdir"},
+      {R"({"command":["a"],"restart":"maybe"})", Code::Usage, "restart"},
+      {R"({"command":["a"],"restart":"always","rm":true})", Code::Usage, "rm"},
+      {R"({"command":["a"],"external":true})", Code::Usage, "command"},
+      {R"({"external":true,"memory":"1g"})", Code::Usage, "memory"},
+      {R"({"command":["a"],"subnet":"nowhere"})", Code::NotFound, "subnet"},
+      {R"({"command":["a"],"ip":"10.0.0.9"})", Code::Usage, "ip"},
+      {R"({"command":["a"],"tnis":["nobody"]})", Code::NotFound, "tnis[0]"},
+      {R"({"command":["a"],"tnis":["t"]})", Code::Conflict, "tnis[0]"},
+      {R"({"command":["a"],"tnis":["t"],"ip":"10.210.1.9"})", Code::Usage, "ip"},
+      {R"({"command":["a"],"groups":["nobody"]})", Code::NotFound, "groups[0]"},
+  };
+  for (const Case& each : cases) {
+    const Error told = refused("Workloads/Run", each.request);
+    EXPECT_EQ(told.code, each.code) << each.request << told.what;
+    EXPECT_EQ(told.field, each.field) << each.request << told.what;
+  }
+}
+
+TEST_F(WorkloadTest, StopsStartsAndRestarts) {
+  call("Workloads/Run", R"({"name":"web","command":["a"]})");
+  status("web", RunState::Running);
+  call("Workloads/Start", R"({"name":"web"})");
+  EXPECT_TRUE(backend_.last_changes.empty());
+  call("Workloads/Stop", R"({"name":"web"})");
+  EXPECT_EQ(get("web")["wanted"], "stopped");
+  status("web", RunState::Exited);
+  call("Workloads/Start", R"({"name":"web"})");
+  EXPECT_EQ(get("web")["wanted"], "running");
+  EXPECT_EQ(get("web")["generation"], 2);
+  call("Workloads/Restart", R"({"name":"web"})");
+  EXPECT_EQ(get("web")["generation"], 3);
+  call("Workloads/Start", R"({"name":"web"})");  // it has exited, by its status
+  EXPECT_EQ(get("web")["generation"], 4);
+  for (const char* verb : {"Workloads/Stop", "Workloads/Start", "Workloads/Restart", "Workloads/Remove"}) {
+    EXPECT_EQ(refused(verb, R"({"name":"alpha"})").code, Code::Conflict) << verb;
+    EXPECT_EQ(refused(verb, R"({"name":"nobody"})").code, Code::NotFound) << verb;
+  }
+}
+
+TEST_F(WorkloadTest, RemoveTakesWhatWasMadeForIt) {
+  const size_t blocks = backend_.state().all<model::Block>().size();
+  call("Tnis/Create", R"({"name":"kept"})");
+  call("Workloads/Run", R"({"name":"web","subnet":"default/default","tnis":["kept"],"command":["a"]})");
+  status("web", RunState::Running);
+  EXPECT_EQ(refused("Workloads/Remove", R"({"name":"web"})").code, Code::Conflict);
+  call("Workloads/Remove", R"({"name":"web","force":true})");
+  EXPECT_EQ(refused("Tnis/Get", R"({"name":"web"})").code, Code::NotFound);
+  EXPECT_EQ(call("Tnis/Get", R"({"name":"kept"})")["workload"], "");
+  EXPECT_EQ(backend_.state().all<model::Block>().size(), blocks);
+}
+
+TEST_F(WorkloadTest, ListsWhatRunsOrAll) {
+  for (const char* name : {"running", "over", "stopped"}) {
+    call("Workloads/Run", R"({"name":")" + std::string(name) + R"(","command":["a"]})");
+  }
+  call("Workloads/Run", R"({"name":"space","external":true})");
+  status("running", RunState::Running);
+  status("over", RunState::Exited);
+  call("Workloads/Stop", R"({"name":"stopped"})");
+  status("stopped", RunState::Exited);
+  EXPECT_EQ(call("Workloads/List", "{}")["items"].size(), 2u);
+  EXPECT_EQ(call("Workloads/List", R"({"all":true})")["items"].size(), 5u);
+}
+
+TEST_F(WorkloadTest, AViewerSeesNoSecrets) {
+  call("Workloads/Run", R"({"name":"web","command":["a"],"env":["TOKEN=hunter2","EMPTY="]})");
+  const auto seen = try_call("Workloads/Get", R"({"name":"web"})", Role::Viewer);
+  ASSERT_TRUE(seen.ok());
+  EXPECT_EQ((*seen)["env"], Json({"TOKEN=...", "EMPTY=..."}));
+  EXPECT_EQ(get("web")["env"], Json({"TOKEN=hunter2", "EMPTY="}));
+}
+
+TEST_F(WorkloadTest, AnAttachedStartIsAnnouncedBeforeItIsCommitted) {
+  const std::string id = id_of("Workloads/Run", R"({"command":["a"],"attach":true})");
+  EXPECT_EQ(backend_.attached.text, id);
+  backend_.attached = {};
+  call("Workloads/Run", R"({"command":["a"],"attach":true,"dry_run":true})");
+  EXPECT_TRUE(backend_.attached.empty());
+}
+
+TEST_F(WorkloadTest, WaitAnswersTheExit) {
+  call("Workloads/Run", R"({"name":"web","command":["a"]})");
+  EXPECT_EQ(refused("Workloads/Wait", R"({"name":"web"})").code, Code::TimedOut);  // not yet
+  RunStatus ended;
+  ended.state = RunState::Exited;
+  ended.exit_code = 137;
+  ended.signal = 9;
+  ended.oom = true;
+  backend_.exits.items = {ended};
+  const Json answer = call("Workloads/Wait", R"({"name":"web"})");
+  EXPECT_EQ(answer["exit_code"], 137);
+  EXPECT_EQ(answer["signal"], 9);
+  EXPECT_EQ(answer["oom"], true);
+  backend_.exits.over = true;
+  EXPECT_EQ(refused("Workloads/Wait", R"({"name":"w-0123456789abcdef"})").code, Code::Unavailable);
+}
+
+TEST_F(WorkloadTest, SeveralInterfacesKeepTheirOrder) {
+  call("Vpcs/Create", R"({"name":"shop","cidrs":["10.0.0.0/16"]})");
+  call("Subnets/Create", R"({"name":"app","vpc":"shop","cidr":"10.0.1.0/24"})");
+  call("Tnis/Create", R"({"name":"one"})");
+  call("Tnis/Create", R"({"name":"two","subnet":"app"})");
+  call("Workloads/Run", R"({"name":"web","tnis":["two","one"],"command":["a"]})");
+  EXPECT_EQ(get("web")["tni_names"], Json({"two", "one"}));
+  EXPECT_EQ(call("Tnis/Get", R"({"name":"one"})")["device_name"], "eth1");
+  // Ranges of two VPCs that overlap can't meet in one workload.
+  call("Vpcs/Create", R"({"name":"twin","cidrs":["10.0.0.0/16"]})");
+  call("Subnets/Create", R"({"name":"twin-app","vpc":"twin","cidr":"10.0.1.0/24"})");
+  call("Tnis/Create", R"({"name":"three","subnet":"twin-app"})");
+  EXPECT_EQ(refused("Tnis/Attach", R"({"tni":"three","workload":"web"})").code, Code::Conflict);
+}
+
+}  // namespace
+}  // namespace weft::api

@@ -1,0 +1,57 @@
+// From what a request or a file says of an object to the object: one function
+// per noun, for both. Each finds the object of that name or makes one, and leaves
+// what the spec doesn't say as it is.
+#pragma once
+
+#include <string>
+
+#include "api/draft.h"
+#include "api/resolve.h"
+#include "weft/v1/file.pb.h"
+
+namespace weft::api {
+
+enum class IfThere {
+  Same,    // a create: the same again is fine, another is a conflict
+  Change,  // a file: it becomes what the spec says
+};
+
+Result<model::VpcId> settle_vpc(Draft& draft, const std::string& name, const v1::VpcSpec& spec, IfThere policy);
+Result<model::SubnetId> settle_subnet(Draft& draft, const std::string& name, const v1::SubnetSpec& spec,
+                                      IfThere policy);
+// The group alone; a new one lets everything out.
+Result<model::GroupId> settle_group(Draft& draft, const std::string& name, const v1::GroupSpec& spec, IfThere policy);
+// Exactly the rules of the spec.
+Result<> settle_rules(Draft& draft, const model::GroupId& group, const v1::GroupSpec& spec);
+Result<model::PrefixListId> settle_prefix_list(Draft& draft, const std::string& name, const v1::PrefixListSpec& spec,
+                                               IfThere policy);
+Result<model::TniId> settle_tni(Draft& draft, const std::string& name, const v1::TniSpec& spec, IfThere policy);
+// With its interfaces. An empty name: one is made.
+Result<model::WorkloadId> settle_workload(Draft& draft, std::string name, const v1::WorkloadSpec& spec,
+                                          model::Keep keep, IfThere policy);
+
+// The parts of it that single requests need, too.
+template <class T>
+const T* find_named(const Draft& draft, const std::string& scope, const std::string& name);
+void put_open_egress(Draft& draft, const model::GroupId& group);
+Result<model::Peer> take_peer(Draft& draft, const std::string& text, const Scope& scope);
+// A machine has at most so many interfaces.
+Result<> check_machine_room(const Draft& draft, const model::MachineId& machine);
+Result<model::SubnetId> resolve_subnet_or_default(const Draft& draft, std::string_view text);
+model::FlowTimeouts merge(const v1::FlowTimeouts& named, const model::FlowTimeouts& usual);
+void attach(Draft& draft, model::Tni tni, const model::Workload& workload, uint32_t device);
+void detach(Draft& draft, model::Tni tni);
+void remove_tni(Draft& draft, const model::Tni& tni);
+// With the interfaces that were made for it; the others stay, attached to none.
+void remove_workload(Draft& draft, const model::WorkloadId& id);
+
+template <class T>
+const T* find_named(const Draft& draft, const std::string& scope, const std::string& name) {
+  using Id = decltype(T::id);
+  for (const auto& [of, id] : draft.find_names(draft.kind_word<T>(), name)) {
+    if (of == scope) return draft.find(Id{id});
+  }
+  return nullptr;
+}
+
+}  // namespace weft::api

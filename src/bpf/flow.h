@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+ *
+ * The flow table. Its entries end by themselves: what is over is not seen, and
+ * a timer walks flow_slots slice by slice and removes it (sweep.h), whether weftd
+ * lives or not. No TNI may hold more than a quarter of what is still free, so
+ * that a flood leaves room for all others.
+ */
+#pragma once
+
+#include "bpf/event.h"
+#include "bpf/maps.h"
+
+#define SECOND 1000000000ull
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+
+static __always_inline int address_less(const struct address* x, const struct address* y) {
+  const u64 *p = (const u64*)x, *q = (const u64*)y;
+  if (p[0] != q[0]) return p[0] < q[0];
+  return p[1] < q[1];
+}
+static __always_inline int address_equal(const struct address* x, const struct address* y) {
+  const u64 *p = (const u64*)x, *q = (const u64*)y;
+  return p[0] == q[0] && p[1] == q[1];
+}
+
+/* Fills the key; answers which end the source is: 0 is a, 1 is b. */
+static __always_inline u32 flow_key_of(struct flow_key* key, const struct address* source, const struct address* target,
+                                       be16 source_port, be16 target_port) {
+  u32 from_b = address_less(target, source);
+  if (address_equal(target, source)) from_b = target_port < source_port;
+  key->a = from_b ? *target : *source;
+  key->b = from_b ? *source : *target;
+  key->a_port = from_b ? target_port : source_port;
+  key->b_port = from_b ? source_port : target_port;
+  return from_b;
+}
+
+/* A reply belongs to the flow of the one who asked: who was asked may reply, and
+ * not ask in turn. */
+static __always_inline u8 flow_icmp_of(u32 end, u32 other, u32 request, u32 reply) {
+  if (other) return FLOW_ICMP_OTHER;
+  if (request) return end ? FLOW_ICMP_B_ASKS : FLOW_ICMP_A_ASKS;
+  if (reply) return end ? FLOW_ICMP_A_ASKS : FLOW_ICMP_B_ASKS;
+  return FLOW_ICMP_NONE;
+}
+
+static __always_inline u8 first_state(const struct packet* packet) {
+  if (packet->protocol == IPPROTO_TCP) return FLOW_TCP_OPENING;
+  if (packet->protocol == IPPROTO_UDP) return FLOW_UDP_ONE_WAY;
+  return FLOW_OTHER;
+}
+
+/* The state after a packet from `end`. Both FINs or any RST: closing. */
+static __always_inline u8 next_state(struct flow* flow, const struct packet* packet, u32 end) {
+  u8 seen = flow->seen | (u8)(4 << end);
+  u8 state = flow->state;
+  if (packet->protocol == IPPROTO_TCP) {
+    if (packet->tcp_flags & TCP_FIN) seen |= (u8)(1 << end);
+    if ((packet->tcp_flags & TCP_RST) || (seen & 3) == 3) {
+      state = FLOW_TCP_CLOSING;
+    } else if (state == FLOW_TCP_OPENING && (seen & 12) == 12 && end == flow->initiator) {
+      state = FLOW_TCP_ESTABLISHED;
+    }
+  } else if (state == FLOW_UDP_ONE_WAY && (seen & 12) == 12) {
+    state = FLOW_UDP_BOTH_WAYS;
+  }
+  if (flow->seen != seen) flow->seen = seen;
+  return state;
+}
+
+/* A new connection on the ports of one that is closing. */
+static __always_inline int reopens(const struct flow* flow, const struct packet* packet) {
+  return flow->state == FLOW_TCP_CLOSING && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+static __always_inline u64 timeout_of(u32 tni_slot, u8 state) {
+  struct tni* tni = bpf_map_lookup_elem(&tnis, &tni_slot);
+  return tni ? tni->timeout[state & 7] * SECOND : 60 * SECOND;
+}
+
+/* A packet of a flow that may pass. */
+static __always_inline void flow_touch(struct flow* flow, const struct packet* packet, u32 end) {
+  u8 state = next_state(flow, packet, end);
+  if (flow->state != state) flow->state = state;
+  flow->expires = packet->now + timeout_of(flow->owner, state);
+  struct flow_end* sender = end ? &flow->end[1] : &flow->end[0];
+  sender->packets += 1;
+  sender->bytes += packet->length;
+}
+
+static __always_inline void count_flow(u32 owner, int change) {
+  u32* count = bpf_map_lookup_elem(&flow_counts, &owner);
+  struct common* all = get_common();
+  if (count) __sync_fetch_and_add(count, change);
+  if (all) __sync_fetch_and_add(&all->flows, change);
+}
+
+static __always_inline void flow_forget(const struct flow_key* key, struct flow* flow) {
+  u32 slot = flow->slot, owner = flow->owner;
+  struct flow_key* place = bpf_map_lookup_elem(&flow_slots, &slot);
+  if (bpf_map_delete_elem(&flows, key) != 0) return;
+  if (place) place->vpc = 0;
+  bpf_map_push_elem(&flow_free, &slot, 0);
+  count_flow(owner, -1);
+}
+
+/* Whether the TNI may hold one more flow. */
+static __always_inline int flow_room(u32 owner) {
+  u32* count = bpf_map_lookup_elem(&flow_counts, &owner);
+  struct common* all = get_common();
+  if (!count || !all) return 0;
+  u32 used = READ_ONCE(all->flows), most = all->most_flows;
+  return used < most && READ_ONCE(*count) < (most - used) / 4;
+}
+
+/* Adds the flow of `fresh`; answers a reason, or CONTINUE when it is there. */
+__noinline int flow_add(struct flow_key* key, struct flow* fresh) {
+  if (!key || !fresh) return REASON_FlowQuota;
+  struct common* all = get_common();
+  u32 slot = 0;
+  if (!all || !flow_room(fresh->owner)) return REASON_FlowQuota;
+  if (bpf_map_pop_elem(&flow_free, &slot) != 0) {
+    slot = __sync_fetch_and_add(&all->flow_high, 1);
+    if (slot >= all->most_flows) {
+      __sync_fetch_and_add(&all->flow_high, -1);
+      return REASON_FlowQuota;
+    }
+  }
+  fresh->slot = slot;
+  struct flow_key* place = bpf_map_lookup_elem(&flow_slots, &slot);
+  if (!place) return REASON_FlowQuota;
+  if (bpf_map_update_elem(&flows, key, fresh, BPF_NOEXIST) != 0) {
+    /* Its other end opened it at the same moment, on another processor. */
+    bpf_map_push_elem(&flow_free, &slot, 0);
+    return CONTINUE;
+  }
+  *place = *key;
+  count_flow(fresh->owner, 1);
+  return CONTINUE;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+ *
+ * The machine's border. from_uplink stands at the ingress of each uplink, after
+ * or before whatever else stands there: it takes what belongs to a gateway
+ * and leaves all else as it is. from_border stands at the machine's side of each
+ * gateway and sees what a VPC sends out, translated already: to another gateway,
+ * or to the uplink. So no chain of the machine's firewall sees any of it.
+ */
+#include "bpf/border.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline int drop(u32 reason) {
+  u64* count = bpf_map_lookup_elem(&border_drops, &reason);
+  if (count) *count += 1;
+  return TC_ACT_SHOT;
+}
+
+static __always_inline int enter(u32 slot) {
+  struct gateway* gateway = bpf_map_lookup_elem(&gateways, &slot);
+  if (!gateway || !gateway->ifindex) return drop(BORDER_NO_GATEWAY);
+  return bpf_redirect_peer(gateway->ifindex, 0);
+}
+
+SEC("tc")
+int from_uplink(struct __sk_buff* skb) {
+  struct ends ends = {};
+  /* A tagged packet is for a device above this one. */
+  if (skb->pkt_type != 0 /* PACKET_HOST */ || skb->vlan_present) return TC_ACT_UNSPEC;
+  if (parse_ends(skb, &ends) != 0) return TC_ACT_UNSPEC;
+  u32 owner = owner_of(&ends);
+  return owner ? enter(owner) : TC_ACT_UNSPEC;
+}
+
+/* The uplink for what has this source; 0: none. */
+static __always_inline u32 exit_of(const struct address* source) {
+  struct machine_address* machine = bpf_map_lookup_elem(&machine_addresses, source);
+  if (machine) return machine->kind == MACHINE_OUTSIDE ? machine->exit : 0;
+  struct routed_key key = {.prefix_length = 128, .address = *source};
+  struct routed* routed = bpf_map_lookup_elem(&routed_ranges, &key);
+  return routed ? routed->exit : 0;
+}
+
+SEC("tc")
+int from_border(struct __sk_buff* skb) {
+  struct ends ends = {};
+  if (parse_ends(skb, &ends) != 0) return drop(BORDER_NOT_IP);
+  struct machine_address* machine = bpf_map_lookup_elem(&machine_addresses, &ends.target);
+  /* Answers to the machine's own programs: a gateway lets nothing else go there. */
+  if (machine && machine->kind == MACHINE_INSIDE) return TC_ACT_OK;
+  u32 owner = owner_of(&ends);
+  if (owner) return enter(owner);
+  if (machine) return drop(BORDER_MACHINE);
+  u32 exit = exit_of(&ends.source);
+  return exit ? bpf_redirect_neigh(exit, NULL, 0, 0) : drop(BORDER_NO_EXIT);
+}

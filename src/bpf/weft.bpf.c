@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+ *
+ * The data path on one machine. from_tni stands at the machine's side of each
+ * TNI's veth and sees what the workload sends; from_gateway stands at the
+ * gateways' devices and sees what comes from outside. Each judges a packet once,
+ * for both ends, and hands it straight to where it goes.
+ */
+#include "bpf/deliver.h"
+#include "bpf/judge.h"
+#include "bpf/neighbour.h"
+#include "bpf/parse.h"
+#include "bpf/sweep.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline struct scratch* get_scratch(u32 which) { return bpf_map_lookup_elem(&scratch, &which); }
+
+static __always_inline struct device* find_device(u32 ifindex) { return bpf_map_lookup_elem(&devices, &ifindex); }
+
+static __always_inline void begin(const struct __sk_buff* skb, struct scratch* s) {
+  __builtin_memset(&s->packet, 0, sizeof s->packet);
+  __builtin_memset(&s->judgement, 0, sizeof s->judgement);
+  s->packet.now = bpf_ktime_get_boot_ns();
+  s->packet.length = skb->len;
+}
+
+/* Parses, judges, delivers. `sender` is the TNI's slot, 0 for a gateway. */
+static __always_inline int carry(struct __sk_buff* skb, struct scratch* s, u32 sender, u32 vpc) {
+  int reason = parse(skb, s);
+  if (reason == CONTINUE) reason = judge(s);
+  switch (reason) {
+    case REASON_Established:
+    case REASON_RuleMatch:
+    case REASON_Related:
+    case REASON_Resolver: return deliver(skb, s, sender, vpc);
+    default: return drop(s, sender, (u32)reason);
+  }
+}
+
+SEC("tc")
+int from_tni(struct __sk_buff* skb) {
+  struct scratch* s = get_scratch(SCRATCH_PACKET);
+  struct device* device = find_device(skb->ifindex);
+  if (!s) return TC_ACT_SHOT;
+  begin(skb, s);
+  if (!device || device->kind != DEVICE_TNI) return drop(s, 0, REASON_UnknownDevice);
+  u32 slot = device->slot;
+  struct tni* tni = bpf_map_lookup_elem(&tnis, &slot);
+  if (!tni || tni->id == 0) return drop(s, 0, REASON_UnknownDevice);
+  s->packet.tni = slot;
+  s->packet.vpc = tni->vpc;
+  int reason = answer_neighbour(skb, tni);
+  if (reason == REASON_Answered) {
+    count_reason(REASON_Answered);
+    /* Straight back into the workload: the way out of this device may not be open
+     * yet, for the kernel takes up to a second to notice that the other end is up. */
+    bpf_skb_change_type(skb, PACKET_HOST);
+    return bpf_redirect_peer(skb->ifindex, 0);
+  }
+  if (reason != CONTINUE) return drop(s, slot, (u32)reason);
+  return carry(skb, s, slot, tni->vpc);
+}
+
+SEC("tc")
+int from_gateway(struct __sk_buff* skb) {
+  struct scratch* s = get_scratch(SCRATCH_PACKET);
+  struct device* device = find_device(skb->ifindex);
+  if (!s) return TC_ACT_SHOT;
+  begin(skb, s);
+  if (!device || device->kind != DEVICE_GATEWAY) return drop(s, 0, REASON_UnknownDevice);
+  u32 vpc = device->slot;
+  s->packet.vpc = vpc;
+  return carry(skb, s, 0, vpc);
+}
+
+/* Starts, or goes on with, the sweep of the flow table. Run once by weftd. */
+SEC("tc")
+int start_sweep(struct __sk_buff* skb) {
+  u32 zero = 0;
+  struct sweeper* at = bpf_map_lookup_elem(&sweeper, &zero);
+  if (!at) return TC_ACT_SHOT;
+  bpf_timer_init(&at->timer, &sweeper, 7 /* CLOCK_BOOTTIME */);
+  if (bpf_timer_set_callback(&at->timer, sweep_tick) != 0) return TC_ACT_SHOT;
+  return bpf_timer_start(&at->timer, SWEEP_TICK, 0) == 0 ? TC_ACT_OK : TC_ACT_SHOT;
+}
+
+/* The judge alone, for tests: the packet's payload is a struct probe, so that
+ * the time and the sender are the test's to choose. */
+SEC("tc")
+int judge_probe(struct __sk_buff* skb) {
+  struct scratch* s = get_scratch(SCRATCH_PROBE);
+  struct probe* probe = (void*)(long)skb->data + ETH_LENGTH + 2;
+  if (!s || (void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
+  s->packet = probe->packet;
+  u32 reason = judge(s);
+  probe = (void*)(long)skb->data + ETH_LENGTH + 2;
+  if ((void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
+  s->judgement.reason = reason;
+  probe->judgement = s->judgement;
+  probe->rule_id = rule_number(s->judgement.rule);
+  return TC_ACT_OK;
+}
+
+/* And the sweep alone, of all slots, at the probe's time. */
+SEC("tc")
+int sweep_probe(struct __sk_buff* skb) {
+  struct probe* probe = (void*)(long)skb->data + ETH_LENGTH + 2;
+  if ((void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
+  sweep_all(probe->packet.now);
+  return TC_ACT_OK;
+}

@@ -1,0 +1,35 @@
+#include "cli/failure.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/json_text.h"
+#include "cli/visible.h"
+
+namespace weft::cli {
+
+namespace {
+
+// The holder, where the message doesn't name it already.
+std::string holder_of(const Error& error) {
+  if (error.holder.empty() || error.what.find(error.holder) != std::string::npos) return {};
+  return fmt::format(" (held by {})", error.holder);
+}
+
+}  // namespace
+
+std::string failure_text(const Error& error) {
+  return fmt::format("weft: {}{}\n", visible(error.what), visible(holder_of(error)));
+}
+
+std::string failure_json(const Error& error) {
+  const nlohmann::ordered_json json = {{"error",
+                                        {{"code", std::string(base::name_of(error.code))},
+                                         {"message", error.what},
+                                         {"field", error.field},
+                                         {"holder", error.holder}}}};
+  return to_json_text(json, Layout::Line) + "\n";
+}
+
+}  // namespace weft::cli

@@ -1,0 +1,456 @@
+// run and exec in the foreground: streams, signals, statuses, the terminal, and
+// a weftd that goes away meanwhile.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+
+#include "cli/fake_weftd.h"
+#include "cli/on_terminal.h"
+#include "workload/status.h"
+
+namespace weft::cli {
+namespace {
+
+using testing::HasSubstr;
+using workload::Exit;
+using workload::FrameType;
+using workload::RunState;
+
+std::string status_of(RunState state, std::optional<Exit> exit = {}, const std::string& reason = {}) {
+  workload::Status status;
+  status.state = state;
+  status.exit = exit;
+  status.reason = reason;
+  return encode(status);
+}
+
+// A weftd in which `run` starts a workload that behaves as `attached` says.
+void serve_run(FakeWeftd& weftd, FakeWeftd::Answer attached) {
+  weftd.on("Workloads/Run", {{"id", "w-1"}, {"name", "x"}});
+  weftd.on("Workloads/Attach", [attached = std::move(attached)](Conversation& c, const Json& request) {
+    c.upgrade();
+    c.frame(FrameType::Done, "");
+    attached(c, request);
+  });
+}
+
+void end(Conversation& c, Exit exit) { c.frame(FrameType::StatusIs, status_of(RunState::Exited, exit)); }
+
+TEST(Run, StreamsOutputAndEndsWithTheStatus) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    EXPECT_TRUE(c.await(FrameType::Subscribe));
+    c.frame(FrameType::StatusIs, status_of(RunState::Running));
+    c.frame(FrameType::Stdout, "out\n");
+    c.frame(FrameType::Stderr, "err\n");
+    end(c, {.code = 7, .signal = 0});
+  });
+  const Outcome outcome = run_weft(weftd, {"run", "--rm", "--env", "A=b", "--", "sh", "-c", "exit 7"});
+  EXPECT_EQ(outcome.status, 7);
+  EXPECT_EQ(outcome.out, "out\n");
+  EXPECT_EQ(outcome.err, "err\n");
+  EXPECT_EQ(weftd.requests().at(0),
+            (Request{"Workloads/Run",
+                     {{"command", {"sh", "-c", "exit 7"}}, {"env", {"A=b"}}, {"rm", true}, {"attach", true}}}));
+  EXPECT_EQ(weftd.requests().at(1), (Request{"Workloads/Attach", {{"name", "w-1"}}}));
+}
+
+TEST(Run, PassesInputAndItsEnd) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    std::string all;
+    while (all != "one\ntwo\n") all += c.await(FrameType::Stdin).value_or(workload::Frame{}).payload;
+    EXPECT_TRUE(c.await(FrameType::StdinEnd));
+    c.frame(FrameType::Stdout, all);
+    end(c, {});
+  });
+  const Outcome outcome = run_weft(weftd, {"run", "cat"}, {.input = "one\ntwo\n"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.out, "one\ntwo\n");
+}
+
+TEST(Run, MuchOutputComesWhole) {
+  FakeWeftd weftd;
+  const std::string block(workload::kStreamChunkBytes, 'x');
+  serve_run(weftd, [&](Conversation& c, const Json&) {
+    for (int i = 0; i < 200; ++i) c.frame(FrameType::Stdout, block);
+    end(c, {});
+  });
+  EXPECT_EQ(run_weft(weftd, {"run", "yes"}).out.size(), 200 * block.size());
+}
+
+TEST(Run, PassesSignalsOn) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "ready\n");
+    for (const int wanted : {SIGUSR1, SIGTERM}) {
+      const auto signal = c.await(FrameType::Signal);
+      ASSERT_TRUE(signal);
+      EXPECT_EQ(*workload::parse_signal(signal->payload), wanted);
+      c.frame(FrameType::Done, "");
+      c.frame(FrameType::Stdout, "got " + std::to_string(wanted) + "\n");
+    }
+    end(c, {.code = 128 + SIGTERM, .signal = SIGTERM});
+  });
+  Program program(weftd, {"run", "sleep", "1d"},
+                  {.input = {}, .environment = {}, .stdin_is = Program::Options::Stdin::Open});
+  ASSERT_TRUE(program.await_output("ready\n"));
+  program.signal(SIGUSR1);
+  ASSERT_TRUE(program.await_output("got 10\n"));
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.finish().status, 143);
+}
+
+TEST(Run, AfterThreeInterruptsItLeavesTheWorkloadAlone) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "ready\n");
+    for (int i = 0; i < 3 && c.await(FrameType::Signal); ++i)
+      c.frame(FrameType::Stdout, "ignored " + std::to_string(i) + "\n");
+    (void)c.await(FrameType::Signal);
+  });
+  Program program(weftd, {"run", "stubborn"},
+                  {.input = {}, .environment = {}, .stdin_is = Program::Options::Stdin::Open});
+  ASSERT_TRUE(program.await_output("ready\n"));
+  program.signal(SIGINT);
+  ASSERT_TRUE(program.await_output("ignored 0\n"));
+  program.signal(SIGINT);
+  ASSERT_TRUE(program.await_output("ignored 1\n"));
+  program.signal(SIGINT);
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 130);
+  EXPECT_THAT(outcome.err, HasSubstr("w-1 runs on"));
+}
+
+TEST(Run, FailuresOfWeftItselfAre125) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/Run", [](Conversation& c, const Json&) {
+    c.refuse(404, {{"code", "not_found"}, {"message", "no subnet nowhere"}, {"field", "subnet"}});
+  });
+  const Outcome outcome = run_weft(weftd, {"run", "--subnet", "nowhere", "true"});
+  EXPECT_EQ(outcome.status, 125);
+  EXPECT_EQ(outcome.err, "weft: run: no subnet nowhere\n");
+  EXPECT_EQ(run_weft(weftd, {"run", "--detach", "--subnet", "nowhere", "true"}).status, 3);
+  EXPECT_EQ(run_weft(weftd, {"run", "--bogus", "true"}).status, 2);
+  EXPECT_EQ(run_weft(weftd, {"run"}).status, 2);
+}
+
+TEST(Run, ACommandThatCannotBeRun) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::StatusIs, status_of(RunState::Failed, Exit{.code = 127, .signal = 0}, "nope: not found"));
+  });
+  const Outcome missing = run_weft(weftd, {"run", "nope"});
+  EXPECT_EQ(missing.status, 127);
+  EXPECT_EQ(missing.err, "weft: run: nope: not found\n");
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::StatusIs, status_of(RunState::Failed, std::nullopt, "memory limit: no controller"));
+  });
+  EXPECT_EQ(run_weft(weftd, {"run", "x"}).status, 125);
+}
+
+TEST(Run, GoesOnThroughRestartsOfTheWorkload) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::StatusIs, status_of(RunState::Backoff, Exit{.code = 1, .signal = 0}));
+    c.frame(FrameType::StatusIs, status_of(RunState::Running));
+    c.frame(FrameType::Stdout, "again\n");
+    end(c, {});
+  });
+  const Outcome outcome = run_weft(weftd, {"run", "--restart", "on-failure", "x"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.out, "again\n");
+}
+
+TEST(Run, AttachesAgainWhenWeftdComesBack) {
+  FakeWeftd weftd;
+  std::atomic<int> attached = 0;
+  std::latch gone(1);
+  serve_run(weftd, [&](Conversation& c, const Json&) {
+    if (++attached == 1) {
+      c.frame(FrameType::Stdout, "before\n");
+      return gone.wait();  // and the connection breaks
+    }
+    c.frame(FrameType::Stdout, "after\n");
+    end(c, {.code = 4, .signal = 0});
+  });
+  weftd.on("Workloads/Get", Json::parse(R"({"id":"w-1","status":{"state":"running"}})"));
+  Program program(weftd, {"run", "x"});
+  ASSERT_TRUE(program.await_output("before\n"));
+  weftd.shut();
+  gone.count_down();
+  ASSERT_TRUE(program.await_output("w-1 runs on"));
+  weftd.stop();
+  weftd.listen();
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 4);
+  EXPECT_EQ(outcome.out, "before\nafter\n");
+  EXPECT_THAT(outcome.err, HasSubstr("attached to w-1 again"));
+}
+
+TEST(Run, AMomentWithoutAConnectionIsNotWorthAWord) {
+  FakeWeftd weftd;
+  std::atomic<int> attached = 0;
+  serve_run(weftd, [&](Conversation& c, const Json&) {
+    if (++attached == 3) end(c, {});
+  });
+  weftd.on("Workloads/Get", Json::parse(R"({"id":"w-1","status":{"state":"running"}})"));
+  const Outcome outcome = run_weft(weftd, {"run", "x"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST(Run, AsksHowItEndedIfNobodyWasAttachedThen) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/Run", {{"id", "w-1"}});
+  weftd.on("Workloads/Attach", [](Conversation& c, const Json&) {
+    c.refuse(409, {{"code", "conflict"}, {"message", "it has ended"}});
+  });
+  weftd.on("Workloads/Get", [](Conversation& c, const Json&) {
+    c.refuse(404, {{"code", "not_found"}, {"message", "no workload w-1"}});
+  });
+  weftd.on("Workloads/Wait", {{"exit_code", 137}, {"signal", 9}});
+  EXPECT_EQ(run_weft(weftd, {"run", "--rm", "x"}).status, 137);
+}
+
+TEST(Run, AConnectionThatEndsWithTheWorkloadIsNoFailure) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) { c.frame(FrameType::Stdout, "all\n"); });
+  weftd.on("Workloads/Get", Json::parse(R"({"id":"w-1","status":{"state":"exited"}})"));
+  weftd.on("Workloads/Wait", Json::parse(R"({"exit_code":137,"signal":9,"oom":true})"));
+  const Outcome outcome = run_weft(weftd, {"run", "x"});
+  EXPECT_EQ(outcome.status, 137);
+  EXPECT_EQ(outcome.out, "all\n");
+  EXPECT_EQ(outcome.err, "weft: it ran out of its memory limit\n");
+}
+
+TEST(Run, WhoMayNotAttachIsTold) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/Run", {{"id", "w-1"}});
+  weftd.on("Workloads/Attach", [](Conversation& c, const Json&) {
+    c.refuse(403, {{"code", "denied"}, {"message", "you may not"}});
+  });
+  const Outcome outcome = run_weft(weftd, {"run", "x"});
+  EXPECT_EQ(outcome.status, 125);
+  EXPECT_EQ(outcome.err, "weft: run: you may not\n");
+}
+
+TEST(Run, WhileWeftdIsAwayASignalEndsTheWaiting) {
+  FakeWeftd weftd;
+  std::latch gone(1);
+  serve_run(weftd, [&](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "before\n");
+    gone.wait();
+  });
+  Program program(weftd, {"run", "x"});
+  ASSERT_TRUE(program.await_output("before\n"));
+  weftd.shut();
+  gone.count_down();
+  ASSERT_TRUE(program.await_output("w-1 runs on"));
+  program.signal(SIGINT);
+  EXPECT_EQ(program.finish().status, 130);
+}
+
+TEST(Run, WhatIsNoProtocolIsAFailure) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) { c.send("HTTP/1.1 what is this supposed to be\r\n\r\n"); });
+  const Outcome outcome = run_weft(weftd, {"run", "x"});
+  EXPECT_EQ(outcome.status, 125);
+}
+
+TEST(Run, DetachedAndExternalPrintTheId) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/Run", {{"id", "w-1"}, {"name", "web"}});
+  EXPECT_EQ(run_weft(weftd, {"run", "--detach", "x"}).out, "w-1\n");
+  EXPECT_EQ(weftd.requests().back().json, Json({{"command", {"x"}}}));
+  EXPECT_EQ(run_weft(weftd, {"run", "--external", "--name", "web"}).out, "w-1\n");
+  EXPECT_EQ(weftd.requests().back().json, Json({{"name", "web"}, {"external", true}}));
+  EXPECT_EQ(run_weft(weftd, {"run", "--external", "--", "x"}).status, 2);
+  EXPECT_EQ(run_weft(weftd, {"run", "-d", "-o", "name", "x"}).out, "web\n");
+}
+
+TEST(Exec, EndsWithTheCommandsStatus) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/Exec", [](Conversation& c, const Json&) {
+    c.upgrade();
+    c.frame(FrameType::Done, "");
+    c.frame(FrameType::Stdout, "uid=0\n");
+    c.frame(FrameType::Exited, workload::encode_exit({.code = 3, .signal = 0}));
+  });
+  const Outcome outcome = run_weft(weftd, {"exec", "web", "--user", "nobody", "--", "id", "-u"});
+  EXPECT_EQ(outcome.status, 3);
+  EXPECT_EQ(outcome.out, "uid=0\n");
+  EXPECT_EQ(weftd.requests().at(0).json, Json({{"name", "web"}, {"command", {"id", "-u"}}, {"user", "nobody"}}));
+}
+
+TEST(Exec, ARefusedCommandHasAStatusOfItsOwn) {
+  FakeWeftd weftd;
+  const auto refuse_with = [&](const Error& refusal) {
+    weftd.on("Workloads/Exec", [refusal](Conversation& c, const Json&) {
+      c.upgrade();
+      c.frame(FrameType::Refused, workload::encode_refusal(refusal));
+      EXPECT_FALSE(c.await(FrameType::Signal));  // until the client has gone
+    });
+    return run_weft(weftd, {"exec", "web", "--", "nosuch"});
+  };
+  const Outcome missing = refuse_with({.code = base::Code::NotFound, .what = "execute 'nosuch': No such file"});
+  EXPECT_EQ(missing.status, 127);
+  EXPECT_EQ(missing.err, "weft: exec: execute 'nosuch': No such file\n");
+  EXPECT_EQ(refuse_with({.code = base::Code::Denied, .what = "execute: Permission denied"}).status, 126);
+  EXPECT_EQ(refuse_with({.code = base::Code::Unavailable, .what = "the workload is stopping"}).status, 125);
+}
+
+// What is sent before the command exists would reach the workload.
+TEST(Exec, ASignalBeforeItBeganGoesNowhere) {
+  FakeWeftd weftd;
+  std::latch asked(1);
+  weftd.on("Workloads/Exec", [&](Conversation& c, const Json&) {
+    c.upgrade();
+    asked.count_down();
+    EXPECT_FALSE(c.await(FrameType::Signal));
+  });
+  Program program(weftd, {"exec", "web", "--", "x"}, {.input = "keys", .environment = {}});
+  asked.wait();
+  program.signal(SIGTERM);
+  EXPECT_EQ(program.finish().status, 143);
+}
+
+TEST(Run, SomebodyElseIsAttached) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/Run", {{"id", "w-1"}});
+  weftd.on("Workloads/Get", Json::parse(R"({"id":"w-1","status":{"state":"running"}})"));
+  weftd.on("Workloads/Attach", [](Conversation& c, const Json&) {
+    c.upgrade();
+    c.frame(FrameType::Refused,
+            workload::encode_refusal({.code = base::Code::Conflict, .what = "another is attached"}));
+  });
+  const Outcome outcome = run_weft(weftd, {"run", "x"});
+  EXPECT_EQ(outcome.status, 125);
+  EXPECT_THAT(outcome.err, HasSubstr("weft: run: another is attached\n"));
+}
+
+TEST(Exec, ABrokenConnectionIsAFailure) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/Exec", [](Conversation& c, const Json&) { c.upgrade(); });
+  EXPECT_EQ(run_weft(weftd, {"exec", "web", "--", "x"}).status, 125);
+  weftd.on("Workloads/Exec", [](Conversation& c, const Json&) {
+    c.refuse(503, {{"code", "unavailable"}, {"message", "the workload is stopped"}});
+  });
+  EXPECT_EQ(run_weft(weftd, {"exec", "web", "--", "x"}).status, 125);
+}
+
+TEST(Terminal, IsGivenWhenStdinIsOneAndRestoredAfterwards) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    const auto size = c.await(FrameType::Resize);
+    ASSERT_TRUE(size);
+    EXPECT_EQ(*workload::parse_resize(size->payload), (workload::WindowSize{.rows = 33, .columns = 99}));
+    c.frame(FrameType::Stdout, "ready\r\n");
+    const auto keys = c.await(FrameType::Stdin);  // ^C is a key like any other
+    ASSERT_TRUE(keys);
+    EXPECT_EQ(keys->payload, "\x03");
+    c.frame(FrameType::Stdout, "a key\r\n");
+    const auto later = c.await(FrameType::Resize);
+    ASSERT_TRUE(later);
+    EXPECT_EQ(*workload::parse_resize(later->payload), (workload::WindowSize{.rows = 50, .columns = 120}));
+    end(c, {.code = 5, .signal = 0});
+  });
+  OnTerminal weft(weftd, {WEFT_PROGRAM, "run", "-e", "A=b", "sh"});
+  ASSERT_TRUE(weft.await("ready\r\n"));
+  EXPECT_TRUE(weft.is_raw());
+  weft.type("\x03");
+  ASSERT_TRUE(weft.await("a key"));
+  weft.resize(50, 120);
+  EXPECT_EQ(weft.finish(), 5);
+  EXPECT_FALSE(weft.is_raw());
+  const Json request = weftd.requests().at(0).json;
+  EXPECT_EQ(request["tty"], true);
+  EXPECT_EQ(request["env"], Json({"A=b", "TERM=vt220"}));
+}
+
+TEST(Terminal, IsRestoredOnSigterm) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "ready\r\n");
+    EXPECT_TRUE(c.await(FrameType::Signal));
+    end(c, {.code = 143, .signal = SIGTERM});
+  });
+  OnTerminal weft(weftd, {WEFT_PROGRAM, "run", "sh"});
+  ASSERT_TRUE(weft.await("ready\r\n"));
+  kill(weft.pid(), SIGTERM);
+  EXPECT_EQ(weft.finish(), 143);
+  EXPECT_FALSE(weft.is_raw());
+}
+
+TEST(Terminal, IsNotGivenWhenNotWanted) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "ready\n");
+    end(c, {});
+  });
+  OnTerminal weft(weftd, {WEFT_PROGRAM, "run", "--no-tty", "sh"});
+  ASSERT_TRUE(weft.await("ready\r\n"));
+  EXPECT_FALSE(weft.is_raw());
+  EXPECT_EQ(weft.finish(), 0);
+  EXPECT_FALSE(weftd.requests().at(0).json.contains("tty"));
+}
+
+TEST(Terminal, AnExecKnowsItsSizeFromTheStart) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/Exec", [](Conversation& c, const Json&) {
+    c.upgrade();
+    c.frame(FrameType::Done, "");
+    c.frame(FrameType::Exited, workload::encode_exit({.code = 0, .signal = 0}));
+  });
+  OnTerminal weft(weftd, {WEFT_PROGRAM, "exec", "web", "--", "sh"});
+  EXPECT_EQ(weft.finish(), 0);
+  const Json request = weftd.requests().at(0).json;
+  EXPECT_EQ(request["rows"], 33);
+  EXPECT_EQ(request["columns"], 99);
+}
+
+TEST(Terminal, RemovalIsAskedForThere) {
+  FakeWeftd weftd;
+  weftd.on("Vpcs/Remove", {{"revision", 1}});
+  OnTerminal no(weftd, {WEFT_PROGRAM, "vpc", "rm", "shop"});
+  ASSERT_TRUE(no.await("Remove vpc shop? [y/N]"));
+  no.type("n\n");
+  EXPECT_EQ(no.finish(), 1);
+  EXPECT_TRUE(weftd.requests().empty());
+  OnTerminal yes(weftd, {WEFT_PROGRAM, "vpc", "rm", "shop"});
+  ASSERT_TRUE(yes.await("Remove vpc shop? [y/N]"));
+  yes.type("y\n");
+  EXPECT_EQ(yes.finish(), 0);
+  OnTerminal told(weftd, {WEFT_PROGRAM, "vpc", "rm", "shop", "--yes"});
+  EXPECT_EQ(told.finish(), 0);
+  EXPECT_EQ(weftd.requests().size(), 2u);
+}
+
+TEST(Terminal, ColoursAndWidths) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/List", Json::parse(R"({"items":[{"name":"web","id":"w-1","status":{"state":"running"},
+    "command":["a-very-long-command-indeed-that-has-no-place-on-a-terminal","of","ninety","nine","columns"]}]})"));
+  OnTerminal weft(weftd, {WEFT_PROGRAM, "ps"});
+  ASSERT_TRUE(weft.await("w-1"));
+  EXPECT_EQ(weft.finish(), 0);
+  EXPECT_THAT(weft.shown(), HasSubstr("\x1b[32mrunning\x1b[0m"));
+  EXPECT_THAT(weft.shown(), HasSubstr("..."));
+}
+
+TEST(Terminal, SlowAnswersShowThatTheyAreAwaited) {
+  FakeWeftd weftd;
+  std::latch shown(1);
+  weftd.on("Vpcs/List", [&](Conversation& c, const Json&) {
+    shown.wait();
+    c.answer(Json{{"items", Json::array()}});
+  });
+  OnTerminal weft(weftd, {WEFT_PROGRAM, "vpc", "ls"});
+  EXPECT_TRUE(weft.await("waiting for weftd (1 s)"));
+  shown.count_down();
+  EXPECT_EQ(weft.finish(), 0);
+}
+
+}  // namespace
+}  // namespace weft::cli

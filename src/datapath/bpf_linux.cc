@@ -1,0 +1,202 @@
+#include "datapath/bpf_linux.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdarg>
+
+#include "os/file.h"
+#include "weft.skel.h"
+
+namespace weft::datapath {
+
+using base::errno_error;
+
+namespace {
+
+// libbpf's warnings go nowhere: what matters comes back as an error, with the
+// verifier's last words where it was the verifier.
+int say_nothing(libbpf_print_level, const char*, va_list) { return 0; }
+
+}  // namespace
+
+Result<> RawMap::put(const void* key, const void* value) const {
+  if (bpf_map_update_elem(fd, key, value, BPF_ANY) != 0) return errno_error("write map " + name, errno);
+  return {};
+}
+
+Result<> RawMap::put_many(const void* keys, const void* values, size_t count) const {
+  const auto* key = static_cast<const char*>(keys);
+  const auto* value = static_cast<const char*>(values);
+  while (count > 0) {
+    auto done = static_cast<uint32_t>(std::min<size_t>(count, 1u << 16));
+    const bool whole = bpf_map_update_batch(fd, key, value, &done, nullptr) == 0;
+    // A kernel that has no batches for this kind of map takes them one by one.
+    if (!whole && done == 0) {
+      TRY_VOID(put(key, value));
+      done = 1;
+    }
+    key += done * key_size;
+    value += done * value_size;
+    count -= done;
+  }
+  return {};
+}
+
+Result<> RawMap::remove(const void* key) const {
+  if (bpf_map_delete_elem(fd, key) != 0 && errno != ENOENT) return errno_error("remove from map " + name, errno);
+  return {};
+}
+
+Result<bool> RawMap::find(const void* key, void* value) const {
+  if (bpf_map_lookup_elem(fd, key, value) == 0) return true;
+  if (errno == ENOENT) return false;
+  return errno_error("read map " + name, errno);
+}
+
+Result<bool> RawMap::next(const void* key, void* next_key) const {
+  if (bpf_map_get_next_key(fd, key, next_key) == 0) return true;
+  if (errno == ENOENT) return false;
+  return errno_error("walk map " + name, errno);
+}
+
+Bpf::Bpf() = default;
+Bpf::Bpf(Bpf&& other) noexcept { *this = std::move(other); }
+Bpf& Bpf::operator=(Bpf&& other) noexcept {
+  std::swap(skeleton_, other.skeleton_);
+  from_tni_ = std::move(other.from_tni_);
+  from_gateway_ = std::move(other.from_gateway_);
+  events_fd_ = other.events_fd_;
+  devices = other.devices;
+  tnis = other.tnis;
+  vpcs = other.vpcs;
+  endpoints = other.endpoints;
+  ranges = other.ranges;
+  sets = other.sets;
+  prefixes = other.prefixes;
+  identities = other.identities;
+  cells = other.cells;
+  choices = other.choices;
+  rules = other.rules;
+  flows = other.flows;
+  flow_counts = other.flow_counts;
+  generation = other.generation;
+  common = other.common;
+  tni_counters = other.tni_counters;
+  rule_hits = other.rule_hits;
+  reasons = other.reasons;
+  judging = other.judging;
+  return *this;
+}
+Bpf::~Bpf() { weft_bpf__destroy(skeleton_); }
+
+Result<Bpf> Bpf::open(const Options& options) {
+  libbpf_set_print(say_nothing);
+  Bpf bpf;
+  TRY_VOID(bpf.load(options));
+  TRY_VOID(bpf.start_sweep());
+  return bpf;
+}
+
+Result<> Bpf::load(const Options& options) {
+  TRY_VOID(os::make_directories(options.pins, 0700));
+  skeleton_ = weft_bpf__open();
+  if (skeleton_ == nullptr) return errno_error("open the BPF programs", errno);
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    const std::string name = bpf_map__name(map);
+    if (bpf_map__is_internal(map)) continue;
+    if (name == "flows" || name == "flow_slots" || name == "flow_free") {
+      bpf_map__set_max_entries(map, options.most_flows);
+    }
+    if (bpf_map__set_pin_path(map, (options.pins + "/" + name).c_str()) != 0) {
+      return errno_error("pin map " + name, errno);
+    }
+  }
+  std::string log(64 << 10, '\0');
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) bpf_program__set_log_buf(program, log.data(), log.size());
+  if (const int fault = weft_bpf__load(skeleton_); fault != 0) {
+    log.resize(std::strlen(log.c_str()));
+    return errno_error("load the BPF programs", -fault)
+        .within(log.substr(log.size() - std::min<size_t>(log.size(), 500)));
+  }
+  const auto cpus = static_cast<size_t>(libbpf_num_possible_cpus());
+  const auto take = [](auto& to, const char* name, const bpf_map* from) { to = {name, bpf_map__fd(from)}; };
+  const auto take_per_cpu = [&](auto& to, const char* name, const bpf_map* from) {
+    to = {name, bpf_map__fd(from), cpus};
+  };
+  const auto& maps = skeleton_->maps;
+  take(devices, "devices", maps.devices);
+  take(tnis, "tnis", maps.tnis);
+  take(vpcs, "vpcs", maps.vpcs);
+  take(endpoints, "endpoints", maps.endpoints);
+  take(ranges, "ranges", maps.ranges);
+  take(sets, "sets", maps.sets);
+  take(prefixes, "prefixes", maps.prefixes);
+  take(identities, "identities", maps.identities);
+  take(cells, "cells", maps.cells);
+  take(choices, "choices", maps.choices);
+  take(rules, "rules", maps.rules);
+  take(flows, "flows", maps.flows);
+  take(flow_counts, "flow_counts", maps.flow_counts);
+  take(generation, "generation", maps.generation);
+  take(common, "common", maps.common);
+  take_per_cpu(tni_counters, "tni_counters", maps.tni_counters);
+  take_per_cpu(rule_hits, "rule_hits", maps.rule_hits);
+  take_per_cpu(reasons, "reasons", maps.reasons);
+  take_per_cpu(judging, "judging", maps.judging);
+  events_fd_ = bpf_map__fd(maps.events);
+  // Descriptors of our own: netlink wants them as such.
+  from_tni_ = os::Fd(fcntl(bpf_program__fd(skeleton_->progs.from_tni), F_DUPFD_CLOEXEC, 3));
+  from_gateway_ = os::Fd(fcntl(bpf_program__fd(skeleton_->progs.from_gateway), F_DUPFD_CLOEXEC, 3));
+
+  if (TRY(generation.get(0)) == 0) {
+    abi::common fresh{};
+    fresh.most_flows = options.most_flows;
+    TRY_VOID(common.put(0, fresh));
+    TRY_VOID(generation.put(0, 1));
+  }
+  return {};
+}
+
+int Bpf::judge_probe() const { return bpf_program__fd(skeleton_->progs.judge_probe); }
+int Bpf::sweep_probe() const { return bpf_program__fd(skeleton_->progs.sweep_probe); }
+
+Result<> Bpf::start_sweep() const {
+  std::array<char, 64> packet{};
+  LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = packet.data(), .data_size_in = packet.size(), .repeat = 1);
+  if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.start_sweep), &run) != 0) {
+    return errno_error("start the sweep of the flow table", errno);
+  }
+  if (run.retval != 0) return error(base::Code::Failed, "start the sweep of the flow table: no timer");
+  return {};
+}
+
+Result<std::unique_ptr<Events>> Events::open(const Bpf& bpf) {
+  std::unique_ptr<Events> events(new Events);
+  events->ring_ = ring_buffer__new(bpf.events_fd(), &Events::take_one, events.get(), nullptr);
+  if (events->ring_ == nullptr) return errno_error("open the ring of events", errno);
+  return events;
+}
+
+Events::~Events() { ring_buffer__free(ring_); }
+
+int Events::take_one(void* self, void* data, size_t size) {
+  auto& events = *static_cast<Events*>(self);
+  if (size >= sizeof(abi::event)) (*events.take_)(*static_cast<const abi::event*>(data));
+  // Any negative answer ends the round, after this one.
+  return --events.left_ == 0 ? -ECANCELED : 0;
+}
+
+size_t Events::drain(size_t most, const std::function<void(const abi::event&)>& take) {
+  left_ = most;
+  take_ = &take;
+  ring_buffer__consume(ring_);
+  return most - left_;
+}
+
+}  // namespace weft::datapath

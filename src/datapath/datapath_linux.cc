@@ -1,0 +1,516 @@
+#include <algorithm>
+
+#include "datapath/datapath.h"
+#include "datapath/generation.h"
+#include "os/bpffs.h"
+#include "os/file.h"
+#include "os/netlink_link.h"
+#include "os/netns.h"
+
+namespace weft::datapath {
+
+using base::Code;
+
+namespace {
+
+template <class T>
+const T* object_as(const std::optional<model::Object>& object) {
+  return object ? std::get_if<T>(&*object) : nullptr;
+}
+
+abi::range_key range_key_of(uint32_t vpc, const net::Prefix& range) {
+  return {.prefix_length = 32 + range.mapped_length(), .vpc = vpc, .address = address_of(range.first())};
+}
+
+std::vector<net::Prefix> ranges_of(const model::Vpc& vpc) {
+  std::vector<net::Prefix> ranges = vpc.cidrs;
+  if (vpc.cidr6) ranges.push_back(*vpc.cidr6);
+  return ranges;
+}
+
+// Addresses of a subnet that the router and the resolver answer for.
+std::vector<std::pair<net::Address, uint32_t>> services_of(const model::Subnet& subnet) {
+  std::vector<std::pair<net::Address, uint32_t>> services;
+  const auto add = [&](const net::Prefix& range) {
+    services.emplace_back(model::router_of(range), abi::ENDPOINT_ROUTER);
+    services.emplace_back(model::resolver_of(range), abi::ENDPOINT_RESOLVER);
+  };
+  add(subnet.cidr);
+  if (subnet.cidr6) add(*subnet.cidr6);
+  return services;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Datapath>> Datapath::open(const Options& options) {
+  Bpf bpf = TRY(Bpf::open({.pins = options.pins, .most_flows = options.most_flows}).within("data path"));
+  std::unique_ptr<Datapath> datapath(new Datapath(options, std::move(bpf)));
+  datapath->links_ = TRY(Links::open(options.names).within("data path"));
+  TRY_VOID(datapath->adopt().within("data path: adopt what is there"));
+  return datapath;
+}
+
+Result<> Datapath::adopt() {
+  const uint32_t generation = TRY(bpf_.generation.get(0));
+  for (const auto& [slot, row] : TRY(bpf_.tnis.all())) {
+    if (row.id == 0) continue;
+    tni_slots_.adopt("tni-" + base::hex64(row.id), slot);
+    set_of_tni_[slot] = at_generation(row.set, generation);
+  }
+  for (const auto& [slot, row] : TRY(bpf_.vpcs.all())) {
+    if (row.id != 0) vpc_slots_.adopt("vpc-" + base::hex64(row.id), slot);
+  }
+  for (FoundLink& link : TRY(links_->read())) found_.insert_or_assign(link.tni, link);
+  for (std::string& name : TRY(os::list_netns(options_.names.netns_prefix()))) netns_.insert(std::move(name));
+
+  // The policy is compiled into slots that nothing uses yet; the old ones go when
+  // every TNI has moved to its new set.
+  std::vector<uint32_t> sets, classes, choices, rules;
+  Policy::Options fresh{.first_version = 1};
+  for (const auto& [slot, row] : TRY(bpf_.sets.all())) {
+    if (row.version.after == 0) continue;
+    sets.push_back(slot);
+    fresh.first_version = std::max(fresh.first_version, row.version.after + 1);
+  }
+  std::set<uint32_t> class_set, choice_set, rule_set;
+  for (const auto& [key, head] : TRY(bpf_.cells.all())) {
+    class_set.insert(key.rule_class);
+    for (uint32_t at = head; at != 0 && choice_set.insert(at).second;) {
+      const abi::choice choice = TRY(bpf_.choices.get(at));
+      if (choice.rule != 0) rule_set.insert(choice.rule);
+      at = choice.next;
+    }
+  }
+  policy_ = Policy(fresh);
+  policy_.avoid(sets, {class_set.begin(), class_set.end()}, {choice_set.begin(), choice_set.end()},
+                {rule_set.begin(), rule_set.end()});
+  return {};
+}
+
+void Datapath::attempt(const std::string& what, Result<> result) {
+  if (result.ok()) {
+    problems_.erase(what);
+  } else {
+    problems_[what] = result.error().what;
+  }
+}
+
+uint32_t Datapath::vpc_slot(const model::VpcId& id) { return vpc_slots_.find(id.text).value_or(0); }
+
+abi::endpoint_key Datapath::endpoint_key_of(const model::VpcId& vpc, const net::Address& address) {
+  return {.vpc = vpc_slot(vpc), .address = address_of(address)};
+}
+
+Result<> Datapath::put_vpc(const model::State&, const model::Vpc& vpc) {
+  const auto slot = vpc_slots_.take(vpc.id.text);
+  if (!slot) return error(Code::Limit, "the data path holds {} VPCs at most", abi::MOST_VPCS - 1);
+  const auto gateway = gateways_.find(vpc.id);
+  TRY_VOID(bpf_.vpcs.put(*slot, {.id = number_of(vpc.id.text),
+                                 .gateway = gateway == gateways_.end() ? 0 : static_cast<uint32_t>(gateway->second),
+                                 .internet = vpc.internet == model::Internet::Attached,
+                                 .version = version_of_ranges(vpc),
+                                 .zero = 0}));
+  for (const net::Prefix& range : ranges_of(vpc)) TRY_VOID(bpf_.ranges.put(range_key_of(*slot, range), *slot));
+  for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+    TRY_VOID(bpf_.endpoints.put(endpoint_key_of(vpc.id, model::link_local_resolver(family)),
+                                {.kind = abi::ENDPOINT_RESOLVER, .tni = 0}));
+  }
+  return {};
+}
+
+Result<> Datapath::drop_vpc(const model::Vpc& vpc) {
+  const uint32_t slot = vpc_slot(vpc.id);
+  if (slot == 0) return {};
+  for (const net::Prefix& range : ranges_of(vpc)) TRY_VOID(bpf_.ranges.remove(range_key_of(slot, range)));
+  for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+    TRY_VOID(bpf_.endpoints.remove(endpoint_key_of(vpc.id, model::link_local_resolver(family))));
+  }
+  TRY_VOID(bpf_.vpcs.put(slot, {}));
+  vpc_slots_.drop(vpc.id.text);
+  vpc_slots_.release(slot);
+  return {};
+}
+
+Result<> Datapath::put_subnet(const model::Subnet& subnet) {
+  for (const auto& [address, kind] : services_of(subnet)) {
+    TRY_VOID(bpf_.endpoints.put(endpoint_key_of(subnet.vpc, address), {.kind = kind, .tni = 0}));
+  }
+  return {};
+}
+
+Result<> Datapath::drop_subnet(const model::Subnet& subnet) {
+  for (const auto& [address, kind] : services_of(subnet)) {
+    TRY_VOID(bpf_.endpoints.remove(endpoint_key_of(subnet.vpc, address)));
+  }
+  return {};
+}
+
+// The row and the addresses. The group set is written with the policy.
+Result<> Datapath::put_tni(const model::State&, const model::Tni& tni) {
+  const bool known = tni_slots_.find(tni.id.text).has_value();
+  const auto slot = tni_slots_.take(tni.id.text);
+  if (!slot) return error(Code::Limit, "the data path holds {} TNIs at most", abi::MOST_TNIS - 1);
+  if (!known) {
+    set_of_tni_[*slot] = policy_.set_slot(tni.groups);
+    TRY_VOID(bpf_.tni_counters.clear(*slot));
+  }
+  const auto held = held_.find(tni.id);
+  abi::tni row = TRY(bpf_.tnis.get(*slot));
+  if (!known) row.set = {set_of_tni_[*slot], set_of_tni_[*slot], TRY(bpf_.generation.get(0))};
+  row.id = number_of(tni.id.text);
+  row.vpc = vpc_slot(tni.vpc);
+  row.ifindex = held == held_.end() ? 0 : static_cast<uint32_t>(held->second.ifindex);
+  std::copy(tni.mac.bytes.begin(), tni.mac.bytes.end(), row.mac);
+  row.flags = tni.source_check == model::SourceCheck::Off ? uint8_t{abi::TNI_SOURCE_CHECK_OFF} : uint8_t{0};
+  row.timeout[abi::FLOW_TCP_OPENING] = tni.timeouts.tcp_opening;
+  row.timeout[abi::FLOW_TCP_ESTABLISHED] = tni.timeouts.tcp_established;
+  row.timeout[abi::FLOW_TCP_CLOSING] = tni.timeouts.tcp_closing;
+  row.timeout[abi::FLOW_UDP_ONE_WAY] = tni.timeouts.udp_one_way;
+  row.timeout[abi::FLOW_UDP_BOTH_WAYS] = tni.timeouts.udp_both_ways;
+  row.timeout[abi::FLOW_OTHER] = tni.timeouts.other;
+  row.salt = salt_of(tni);
+  TRY_VOID(bpf_.tnis.put(*slot, row));
+  for (const net::Address& address : tni.addresses()) {
+    TRY_VOID(bpf_.endpoints.put(endpoint_key_of(tni.vpc, address), {.kind = abi::ENDPOINT_TNI, .tni = *slot}));
+  }
+  return {};
+}
+
+Result<> Datapath::drop_endpoints(const model::Tni& tni, const model::Tni* after) {
+  const auto kept = after == nullptr ? std::vector<net::Address>() : after->addresses();
+  for (const net::Address& address : tni.addresses()) {
+    if (std::count(kept.begin(), kept.end(), address) > 0) continue;
+    const auto key = endpoint_key_of(tni.vpc, address);
+    const auto row = TRY(bpf_.endpoints.find(key));
+    if (row && row->tni == slot_of(tni.id)) TRY_VOID(bpf_.endpoints.remove(key));
+  }
+  return {};
+}
+
+Result<> Datapath::drop_tni(const model::Tni& tni) {
+  const auto slot = tni_slots_.find(tni.id.text);
+  if (!slot) return {};
+  TRY_VOID(drop_endpoints(tni, nullptr));
+  TRY_VOID(bpf_.tnis.put(*slot, {}));
+  set_of_tni_.erase(*slot);
+  tni_slots_.drop(tni.id.text);
+  tni_slots_.release(*slot);
+  return {};
+}
+
+Result<> Datapath::drop_interface(const model::TniId& id) {
+  const auto held = held_.find(id);
+  if (held == held_.end()) return {};
+  const int ifindex = held->second.ifindex;
+  held_.erase(held);
+  if (const auto slot = slot_of(id)) {
+    abi::tni row = TRY(bpf_.tnis.get(*slot));
+    row.ifindex = 0;
+    TRY_VOID(bpf_.tnis.put(*slot, row));
+  }
+  TRY_VOID(bpf_.devices.remove(static_cast<uint32_t>(ifindex)));
+  return links_->remove(ifindex);
+}
+
+Result<> Datapath::make_interface(const Interface& interface) {
+  const auto slot = slot_of(interface.tni);
+  if (!slot) return error(Code::Failed, "TNI {} has no place in the data path", interface.tni.text);
+  const auto found = found_.find(interface.tni.text);
+  int ifindex = 0;
+  if (found != found_.end() && found->second.fingerprint == interface.fingerprint()) {
+    ifindex = found->second.index;
+    TRY_VOID(links_->attach_program(ifindex, bpf_.from_tni(), "weft_from_tni"));
+    found_.erase(found);
+  } else {
+    if (found != found_.end()) {
+      TRY_VOID(links_->remove(found->second.index));
+      found_.erase(found);
+    }
+    ifindex = TRY(links_->create(interface, bpf_.from_tni()));
+  }
+  held_[interface.tni] = {interface, ifindex};
+  TRY_VOID(bpf_.devices.put(static_cast<uint32_t>(ifindex), {.kind = abi::DEVICE_TNI, .slot = *slot}));
+  abi::tni row = TRY(bpf_.tnis.get(*slot));
+  row.ifindex = static_cast<uint32_t>(ifindex);
+  return bpf_.tnis.put(*slot, row);
+}
+
+void Datapath::sync_workload(const model::State& state, const model::WorkloadId& id) {
+  const model::Workload* workload = state.find(id);
+  const bool here =
+      workload != nullptr && workload->machine == options_.self && workload->kind != model::WorkloadKind::Machine;
+  const std::string name = options_.names.netns_of(id);
+  if (here) {
+    attempt(id.text, links_->make_netns(name).within("namespace of workload " + id.text));
+    netns_.insert(name);
+  } else if (netns_.contains(name)) {
+    attempt(id.text, links_->drop_netns(name));
+    netns_.erase(name);
+  }
+}
+
+void Datapath::sync_interface(const model::State& state, const model::TniId& id) {
+  const model::Tni* tni = state.find(id);
+  const auto wanted = tni == nullptr ? std::nullopt : compile_interface(state, options_.self, options_.names, *tni);
+  const auto held = held_.find(id);
+  if (held != held_.end() && wanted && held->second.interface == *wanted) return;
+  if (held != held_.end()) attempt(id.text, drop_interface(id));
+  if (wanted) attempt(id.text, make_interface(*wanted));
+}
+
+void Datapath::update(const model::State& state, const model::Changes& changes, const ClockPair& clocks) {
+  // Interfaces that go, before what they stood on; those that come, at the end.
+  std::set<model::TniId> touched;
+  for (const model::Change& change : changes) {
+    for (const auto* object : {&change.before, &change.after}) {
+      if (const auto* tni = object_as<model::Tni>(*object)) touched.insert(tni->id);
+      if (const auto* workload = object_as<model::Workload>(*object)) {
+        const auto& tnis = state.tnis_of(workload->id);
+        touched.insert(tnis.begin(), tnis.end());
+      }
+      if (const auto* subnet = object_as<model::Subnet>(*object)) {
+        const auto& tnis = state.tnis_of(subnet->id);
+        if (change.before && change.after) touched.insert(tnis.begin(), tnis.end());
+      }
+    }
+  }
+  for (const model::TniId& id : touched) {
+    const model::Tni* tni = state.find(id);
+    const auto wanted = tni == nullptr ? std::nullopt : compile_interface(state, options_.self, options_.names, *tni);
+    const auto held = held_.find(id);
+    if (held != held_.end() && (!wanted || held->second.interface != *wanted)) attempt(id.text, drop_interface(id));
+  }
+
+  const PolicyPlan plan = policy_.update(state, changes);
+  std::vector<SetMove> moves;
+  for (const model::Change& change : changes) {
+    if (const auto* vpc = object_as<model::Vpc>(change.after)) {
+      if (const auto* before = object_as<model::Vpc>(change.before)) {
+        for (const net::Prefix& range : ranges_of(*before)) {
+          attempt(vpc->id.text, bpf_.ranges.remove(range_key_of(vpc_slot(vpc->id), range)));
+        }
+      }
+      attempt(vpc->id.text, put_vpc(state, *vpc));
+    }
+  }
+  for (const model::Change& change : changes) {
+    if (const auto* before = object_as<model::Subnet>(change.before)) attempt(before->id.text, drop_subnet(*before));
+    if (const auto* after = object_as<model::Subnet>(change.after)) attempt(after->id.text, put_subnet(*after));
+    if (const auto* before = object_as<model::Tni>(change.before)) {
+      const auto* after = object_as<model::Tni>(change.after);
+      attempt(before->id.text, after == nullptr ? drop_tni(*before) : drop_endpoints(*before, after));
+    }
+    if (const auto* after = object_as<model::Tni>(change.after)) {
+      const auto slot = slot_of(after->id);
+      const uint32_t set = policy_.set_slot(after->groups);
+      if (slot && set_of_tni_[*slot] != set) {
+        moves.push_back({.tni = *slot, .before = set_of_tni_[*slot], .after = set});
+        set_of_tni_[*slot] = set;
+      }
+      attempt(after->id.text, put_tni(state, *after));
+    }
+  }
+  if (!plan.empty() || !moves.empty()) {
+    const auto written = write_policy(bpf_, plan, moves, clocks);
+    attempt("policy", written.ok() ? Result<>() : Result<>(written.error()));
+    if (written.ok()) policy_.release(plan);
+  }
+  for (const auto& [what, why] : policy_.problems()) problems_["policy " + what] = why;
+
+  for (const model::Change& change : changes) {
+    for (const auto* object : {&change.before, &change.after}) {
+      if (const auto* workload = object_as<model::Workload>(*object)) sync_workload(state, workload->id);
+    }
+  }
+  for (const model::TniId& id : touched) sync_interface(state, id);
+  for (const model::Change& change : changes) {
+    if (const auto* vpc = object_as<model::Vpc>(change.before); vpc != nullptr && !change.after) {
+      attempt(vpc->id.text, drop_vpc(*vpc));
+    }
+  }
+  if (phase_ == Phase::Adopting) {
+    phase_ = Phase::Running;
+    attempt("leftovers", remove_leftovers(state));
+  }
+}
+
+// After the first update: whatever of an earlier life nothing wants any more.
+Result<> Datapath::remove_leftovers(const model::State& state) {
+  for (const auto& [tni, link] : found_) TRY_VOID(links_->remove(link.index));
+  found_.clear();
+  for (const std::string& name : std::set<std::string>(netns_)) {
+    const model::WorkloadId id{name.substr(options_.names.base().size() + 1)};
+    if (state.find(id) != nullptr) continue;
+    TRY_VOID(links_->drop_netns(name));
+    netns_.erase(name);
+  }
+  std::set<uint32_t> devices;
+  for (const auto& [id, held] : held_) devices.insert(static_cast<uint32_t>(held.ifindex));
+  for (const auto& [vpc, ifindex] : gateways_) devices.insert(static_cast<uint32_t>(ifindex));
+  for (const auto& [ifindex, row] : TRY(bpf_.devices.all())) {
+    if (!devices.contains(ifindex) && row.kind == abi::DEVICE_TNI) TRY_VOID(bpf_.devices.remove(ifindex));
+  }
+  for (const auto& [id, slot] : std::map(tni_slots_.all())) {
+    if (state.find(model::TniId{id}) != nullptr) continue;
+    TRY_VOID(bpf_.tnis.put(slot, {}));
+    set_of_tni_.erase(slot);
+    tni_slots_.drop(id);
+    tni_slots_.release(slot);
+  }
+  for (const auto& [key, row] : TRY(bpf_.endpoints.all())) {
+    const bool tni_gone = row.kind == abi::ENDPOINT_TNI && !set_of_tni_.contains(row.tni);
+    if (tni_gone) TRY_VOID(bpf_.endpoints.remove(key));
+  }
+  for (const auto& [id, slot] : std::map(vpc_slots_.all())) {
+    if (state.find(model::VpcId{id}) != nullptr) continue;
+    TRY_VOID(bpf_.vpcs.put(slot, {}));
+    vpc_slots_.drop(id);
+    vpc_slots_.release(slot);
+  }
+
+  const PolicyTables& tables = policy_.tables();
+  PolicyPlan old;
+  std::set<uint32_t> classes, choices, rules;
+  for (const auto& [key, row] : TRY(bpf_.prefixes.all())) {
+    if (!tables.sets.contains((key.table & ~uint32_t{abi::TABLE_AUDIT}) / 2)) TRY_VOID(bpf_.prefixes.remove(key));
+  }
+  for (const auto& [key, row] : TRY(bpf_.identities.all())) {
+    if (!tables.identities.contains({key.table, key.peer_set})) TRY_VOID(bpf_.identities.remove(key));
+  }
+  for (const auto& [slot, row] : TRY(bpf_.sets.all())) {
+    if (row.version.after == 0 || tables.sets.contains(slot)) continue;
+    TRY_VOID(bpf_.sets.put(slot, {}));
+    old.gone_sets.push_back(slot);
+  }
+  std::set<uint32_t> wanted_classes;
+  for (const auto& [key, head] : tables.cells) wanted_classes.insert(key.rule_class);
+  for (const auto& [key, head] : TRY(bpf_.cells.all())) {
+    if (wanted_classes.contains(key.rule_class)) continue;
+    classes.insert(key.rule_class);
+    for (uint32_t at = head; at != 0 && choices.insert(at).second;) {
+      const abi::choice choice = TRY(bpf_.choices.get(at));
+      if (choice.rule != 0 && !tables.rules.contains(choice.rule)) rules.insert(choice.rule);
+      at = choice.next;
+    }
+    TRY_VOID(bpf_.cells.remove(key));
+  }
+  old.gone_classes.assign(classes.begin(), classes.end());
+  old.gone_choices.assign(choices.begin(), choices.end());
+  old.gone_rules.assign(rules.begin(), rules.end());
+  policy_.release(old);
+  return {};
+}
+
+Result<> Datapath::set_gateway(const model::VpcId& vpc, int ifindex) {
+  const uint32_t slot = vpc_slot(vpc);
+  if (slot == 0) return error(Code::NotFound, "no such VPC {}", vpc.text);
+  const auto had = gateways_.find(vpc);
+  if (had != gateways_.end() && had->second != ifindex) {
+    TRY_VOID(bpf_.devices.remove(static_cast<uint32_t>(had->second)));
+  }
+  if (ifindex == 0) {
+    gateways_.erase(vpc);
+  } else {
+    gateways_[vpc] = ifindex;
+    TRY_VOID(bpf_.devices.put(static_cast<uint32_t>(ifindex), {.kind = abi::DEVICE_GATEWAY, .slot = slot}));
+    TRY_VOID(links_->attach_program(ifindex, bpf_.from_gateway(), "weft_from_gw"));
+  }
+  abi::vpc row = TRY(bpf_.vpcs.get(slot));
+  row.gateway = static_cast<uint32_t>(ifindex);
+  return bpf_.vpcs.put(slot, row);
+}
+
+std::set<model::VpcId> Datapath::vpcs_here() const {
+  std::set<model::VpcId> vpcs;
+  for (const auto& [id, slot] : vpc_slots_.all()) {
+    for (const auto& [tni, held] : held_) {
+      const auto row = bpf_.tnis.get(*slot_of(tni));
+      if (row.ok() && row->vpc == slot) vpcs.insert(model::VpcId{id});
+    }
+  }
+  return vpcs;
+}
+
+Result<> Datapath::reset_deadlines(const ClockPair& clocks) {
+  for (const auto& [slot, row] : policy_.tables().rules) {
+    if (!row.until) continue;
+    abi::rule rule = TRY(bpf_.rules.get(slot));
+    rule.deadline = deadline_of(row.until, clocks);
+    TRY_VOID(bpf_.rules.put(slot, rule));
+  }
+  return {};
+}
+
+std::optional<uint32_t> Datapath::slot_of_rule(uint64_t number) const {
+  for (const auto& [slot, row] : policy_.tables().rules) {
+    if (row.number == number) return slot;
+  }
+  return std::nullopt;
+}
+
+Result<abi::counters> Datapath::counters_of(const model::TniId& id) const {
+  abi::counters sum{};
+  const auto slot = slot_of(id);
+  if (!slot) return sum;
+  for (const abi::counters& one : TRY(bpf_.tni_counters.get(*slot))) {
+    sum.sent_packets += one.sent_packets;
+    sum.sent_bytes += one.sent_bytes;
+    sum.received_packets += one.received_packets;
+    sum.received_bytes += one.received_bytes;
+    sum.drops += one.drops;
+  }
+  return sum;
+}
+
+Result<uint64_t> Datapath::hits_of(const model::RuleId& id) const {
+  const auto slot = slot_of_rule(model::number_of(id));
+  uint64_t sum = 0;
+  if (!slot) return sum;
+  for (const uint64_t one : TRY(bpf_.rule_hits.get(*slot))) sum += one;
+  return sum;
+}
+
+std::vector<std::string> Datapath::heal(const model::State& state, const ClockPair&) {
+  std::vector<std::string> mended;
+  const auto links = links_->read();
+  if (!links.ok()) {
+    problems_["links"] = links.error().what;
+    return mended;
+  }
+  problems_.erase("links");
+  std::map<int, const FoundLink*> there;
+  for (const FoundLink& link : *links) there[link.index] = &link;
+  std::vector<model::TniId> lost;
+  for (const auto& [id, held] : held_) {
+    const auto link = there.find(held.ifindex);
+    if (link == there.end() || link->second->fingerprint != held.interface.fingerprint()) lost.push_back(id);
+  }
+  for (const model::TniId& id : lost) {
+    held_.erase(id);
+    sync_interface(state, id);
+    if (held_.contains(id)) mended.push_back("link of TNI " + id.text);
+  }
+  for (const auto& [id, tni] : state.all<model::Tni>()) {
+    if (!held_.contains(id) && compile_interface(state, options_.self, options_.names, tni)) {
+      sync_interface(state, id);
+      if (held_.contains(id)) mended.push_back("link of TNI " + id.text);
+    }
+  }
+  return mended;
+}
+
+Result<> Datapath::remove_all(const Options& options) {
+  for (const std::string& name : TRY(os::list_netns(options.names.netns_prefix()))) TRY_VOID(os::remove_netns(name));
+  if (auto own = TRY(os::find_netns(options.names.own_netns()))) {
+    os::Netlink netlink = TRY(os::Netlink::open());
+    if (const auto device = TRY(os::find_link(netlink, options.names.machine_device()))) {
+      TRY_VOID(netlink.apply({os::remove_link(device->index)}));
+    }
+    TRY_VOID(os::remove_netns(options.names.own_netns()));
+  }
+  const auto pins = TRY(os::list_directory(options.pins));
+  for (const std::string& name : pins) TRY_VOID(os::remove_file(options.pins + "/" + name));
+  return {};
+}
+
+}  // namespace weft::datapath

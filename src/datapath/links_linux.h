@@ -1,0 +1,59 @@
+// Makes and removes the links of TNIs. Nothing here waits for the kernel's grace
+// periods: what would, is left to the remover, a thread of its own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "datapath/interface.h"
+#include "os/fd.h"
+#include "os/netlink.h"
+
+namespace weft::datapath {
+
+// A machine's side that was found in the instance's namespace.
+struct FoundLink {
+  int index = 0;
+  std::string name;
+  std::string tni;          // the id's text
+  std::string fingerprint;  // of the interface that it was made for
+};
+
+class Links {
+ public:
+  // Makes the instance's namespace if it is missing.
+  static Result<std::unique_ptr<Links>> open(const Names& names);
+  ~Links();
+
+  // The machine's sides that are there.
+  Result<std::vector<FoundLink>> read();
+  // Makes the pair, configures the workload's end and brings both up. The program
+  // stands at the machine's side before the first packet. Answers its index.
+  Result<int> create(const Interface& interface, const os::Fd& program);
+  // Puts a program in front of what comes from the link, in place of ours.
+  Result<> attach_program(int index, const os::Fd& program, const std::string& name);
+  // Cuts the link at once; the devices go a little later.
+  Result<> remove(int index);
+
+  // The namespace of a workload, made if it is missing.
+  Result<> make_netns(const std::string& name);
+  // Takes the name away; devices and namespace end by themselves.
+  Result<> drop_netns(const std::string& name);
+
+  os::Netlink& own() { return own_; }
+  const os::Fd& own_netns() const { return own_netns_; }
+
+ private:
+  explicit Links(os::Netlink own);
+  Result<> configure(const Interface& interface, os::Netlink& netlink, int index);
+
+  Names names_;
+  os::Fd own_netns_;
+  os::Netlink own_;
+  int next_index_ = 0;
+  class Remover;
+  std::unique_ptr<Remover> remover_;
+};
+
+}  // namespace weft::datapath

@@ -1,0 +1,172 @@
+// The policy compiler: which entries of the policy maps make the data path judge
+// as the groups say. It is told what changed and answers what must be written:
+// first what nobody sees yet, then the entries that become visible together when
+// the generation moves, and at last, when nobody follows the old ones any more,
+// what can go.
+//
+// A table is one direction of one group set in use (abi.h). Its prefixes and its
+// identities lead to classes; equal classes are one, whatever tables use them.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "datapath/rule_class.h"
+#include "datapath/slots.h"
+#include "model/state.h"
+
+namespace weft::datapath {
+
+using GroupSet = std::vector<model::GroupId>;  // sorted
+
+struct PrefixKey {
+  uint32_t table;
+  net::Prefix prefix;
+  auto operator<=>(const PrefixKey&) const = default;
+};
+struct IdentityKey {
+  uint32_t table;
+  uint32_t peer_set;
+  auto operator<=>(const IdentityKey&) const = default;
+};
+struct CellKey {
+  uint32_t rule_class;
+  uint32_t length;  // 0, 16 to 32
+  uint8_t protocol;
+  uint16_t selector;
+  auto operator<=>(const CellKey&) const = default;
+};
+struct Choice {
+  uint32_t rule, next;
+  bool operator==(const Choice&) const = default;
+};
+struct RuleRow {
+  uint64_t number;
+  std::optional<base::WallTime> until;
+  model::OnRevoke on_revoke;
+  auto operator<=>(const RuleRow&) const = default;
+};
+struct SetRow {
+  uint32_t version;
+  uint32_t audited;
+  bool operator==(const SetRow&) const = default;
+};
+
+// Everything that the policy maps hold. Class 0 is no rules at all.
+struct PolicyTables {
+  std::map<PrefixKey, uint32_t> prefixes;
+  std::map<IdentityKey, uint32_t> identities;
+  std::map<uint32_t, SetRow> sets;
+  std::map<CellKey, uint32_t> cells;
+  std::map<uint32_t, Choice> choices;
+  std::map<uint32_t, RuleRow> rules;
+  bool operator==(const PolicyTables&) const = default;
+};
+
+// `before` is what a look-up found until now: for a new prefix that of the
+// prefix around it, for one that goes its own; `after` likewise.
+template <class Key>
+struct Versioned {
+  Key key;
+  uint32_t before, after;
+};
+
+struct PolicyPlan {
+  // First, in any order: seen by nobody yet.
+  std::map<uint32_t, RuleRow> rules;
+  std::map<uint32_t, Choice> choices;
+  std::map<CellKey, uint32_t> cells;
+  // Then together: one generation.
+  std::vector<Versioned<PrefixKey>> prefixes;
+  std::vector<Versioned<IdentityKey>> identities;
+  std::map<uint32_t, std::pair<SetRow, SetRow>> sets;
+  // When nobody judges by an older generation any more.
+  std::vector<PrefixKey> gone_prefixes;
+  std::vector<IdentityKey> gone_identities;
+  std::vector<CellKey> gone_cells;
+  std::vector<uint32_t> gone_sets, gone_classes, gone_choices, gone_rules;  // slots that are free then
+
+  bool empty() const {
+    return rules.empty() && choices.empty() && cells.empty() && prefixes.empty() && identities.empty() && sets.empty();
+  }
+};
+
+class Policy {
+ public:
+  struct Options {
+    uint32_t most_sets = abi::MOST_SETS;
+    uint32_t most_classes = abi::MOST_PREFIXES;
+    uint32_t most_choices = abi::MOST_CHOICES;
+    uint32_t most_rules = abi::MOST_RULES;
+    uint32_t first_version = 1;  // greater than any that a flow may remember
+  };
+  explicit Policy(const Options& options);
+
+  // What must be written after these changes, which `state` already has. Pure:
+  // the same calls give the same plans.
+  PolicyPlan update(const model::State& state, const model::Changes& changes);
+  // The plan's last part was carried out: its slots may be used again.
+  void release(const PolicyPlan& plan);
+  // Slots that are in use in the kernel by an earlier life of weftd.
+  void avoid(const std::vector<uint32_t>& sets, const std::vector<uint32_t>& classes,
+             const std::vector<uint32_t>& choices, const std::vector<uint32_t>& rules);
+
+  // The slot of a TNI's group set. It exists while a TNI has it.
+  uint32_t set_slot(const GroupSet& groups) const;
+  const PolicyTables& tables() const { return tables_; }
+  // Why part of the policy could not be compiled (a table is full): that part
+  // denies. Empty: all is well.
+  const std::map<std::string, std::string>& problems() const { return problems_; }
+
+ private:
+  struct Table {
+    std::map<net::Prefix, RuleClass> prefixes;
+    std::map<model::GroupId, RuleClass> groups;
+  };
+  struct ClassUse {
+    RuleClass rules;
+    uint64_t references = 0;
+    std::vector<RuleRow> rows;  // that found a slot
+    std::vector<uint32_t> choices;
+    std::vector<CellKey> cells;
+  };
+  struct Set {
+    model::VpcId vpc;
+    uint64_t references = 0;
+    std::map<uint32_t, Table> tables;  // by table number
+  };
+
+  void count_sets(const model::Changes& changes, std::set<GroupSet>& fresh, std::set<GroupSet>& dead);
+  std::set<GroupSet> touched(const model::State& state, const model::Changes& changes) const;
+  void compile_set(const model::State& state, const GroupSet& groups, const std::set<GroupSet>& fresh,
+                   PolicyPlan& plan);
+  void put_prefixes(uint32_t table, const std::map<net::Prefix, RuleClass>& wanted, PolicyPlan& plan);
+  void put_identity(uint32_t table, const Table& rules, uint32_t peer, const GroupSet& peer_groups, PolicyPlan& plan);
+  void put_identities_of(uint32_t table, const Table& rules, const model::VpcId& vpc, const std::set<GroupSet>& fresh,
+                         PolicyPlan& plan);
+  void drop_set(const GroupSet& groups, PolicyPlan& plan);
+  uint32_t take_class(const RuleClass& rules, PolicyPlan& plan);
+  void drop_class(uint32_t slot, PolicyPlan& plan);
+  uint32_t take_chain(const std::vector<uint64_t>& chain, ClassUse& use, PolicyPlan& plan);
+  void drop_rule(const RuleRow& row, PolicyPlan& plan);
+
+  PolicyTables tables_;
+  Slots<GroupSet> sets_;
+  Slots<RuleClass> classes_;
+  Slots<uint64_t> choices_;  // by a running number: each choice is one class's own
+  Slots<RuleRow> rules_;     // a rule that changes gets another slot: both are seen for a while
+  uint64_t next_choice_ = 0;
+  uint32_t next_version_;
+  std::map<GroupSet, Set> in_use_;
+  std::map<model::GroupId, std::set<GroupSet>> sets_of_group_;
+  std::map<model::VpcId, std::set<GroupSet>> sets_of_vpc_;
+  std::map<uint32_t, ClassUse> class_use_;
+  std::map<uint32_t, uint64_t> choice_number_;
+  std::map<RuleRow, uint64_t> rule_references_;
+  std::map<std::string, std::string> problems_;
+};
+
+}  // namespace weft::datapath

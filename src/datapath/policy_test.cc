@@ -1,0 +1,310 @@
+// The compiled tables say what the rules say: whatever came before, at every
+// write of a change, and after a start from nothing.
+#include "datapath/policy.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "datapath/policy_evaluate.h"
+#include "datapath/random_world.h"
+
+namespace weft::datapath {
+namespace {
+
+using model::Direction;
+using model::Mode;
+using model::Tni;
+
+constexpr auto kDirections = {Direction::In, Direction::Out};
+constexpr auto kModes = {Mode::Enforce, Mode::Audit};
+
+// A question to the rules of a TNI, in the nouns.
+struct Asked {
+  Tni tni;
+  std::optional<Tni> peer;
+  net::Address address;
+  Direction direction;
+  Mode mode;
+  uint8_t protocol;
+  uint16_t selector;
+};
+
+std::vector<Asked> some_questions(const model::State& state, base::Rng& rng, size_t count) {
+  std::vector<const Tni*> tnis;
+  for (const auto& [id, tni] : state.all<Tni>()) tnis.push_back(&tni);
+  std::vector<Asked> questions;
+  RandomWorld world(rng);
+  for (size_t i = 0; i < count && !tnis.empty(); ++i) {
+    const auto packet = world.packet(state);
+    if (!packet) break;
+    const Tni& tni = *tnis[rng.below(tnis.size())];
+    const Tni* peer = state.holder_of(tni.vpc, packet->target.address);
+    for (const Direction direction : kDirections) {
+      for (const Mode mode : kModes) {
+        questions.push_back({tni, peer == nullptr ? std::nullopt : std::optional(*peer), packet->target.address,
+                             direction, mode, packet->protocol, packet->selector});
+      }
+    }
+  }
+  return questions;
+}
+
+uint64_t by_rules(const model::State& state, base::WallTime now, const Asked& asked) {
+  const model::RuleId id = model::first_rule(state, now, asked.tni, asked.direction, asked.mode, asked.address,
+                                             asked.peer ? &*asked.peer : nullptr, asked.protocol, asked.selector);
+  return id.empty() ? 0 : model::number_of(id);
+}
+
+PolicyImage::Question question_of(const Policy& policy, const Asked& asked) {
+  return {.set = policy.set_slot(asked.tni.groups),
+          .direction = asked.direction,
+          .mode = asked.mode,
+          .peer = asked.address,
+          .peer_set = asked.peer ? policy.set_slot(asked.peer->groups) : 0,
+          .protocol = asked.protocol,
+          .selector = asked.selector};
+}
+
+model::Changes everything(const model::State& state) {
+  model::Changes changes;
+  for (model::Object& object : state.objects()) changes.push_back({.before = std::nullopt, .after = std::move(object)});
+  return changes;
+}
+
+struct Compiled {
+  model::State state;
+  Policy policy{{}};
+  PolicyImage image;
+  uint32_t generation = 1;
+  base::WallTime now{1'000'000'000'000};
+
+  void carry_out(const PolicyPlan& plan) {
+    ++generation;
+    image.prepare(plan, generation, [] {});
+    image.clean(plan, [] {});
+    policy.release(plan);
+  }
+};
+
+void expect_as_the_rules(const Compiled& run, base::Rng& rng, size_t count) {
+  for (const Asked& asked : some_questions(run.state, rng, count)) {
+    for (const int64_t seconds : {0, 1, 30, 100}) {
+      const base::WallTime then = run.now + std::chrono::seconds(seconds);
+      RC_ASSERT(run.image.first_rule(question_of(run.policy, asked), run.generation, then) ==
+                by_rules(run.state, then, asked));
+    }
+  }
+}
+
+RC_GTEST_PROP(Policy, TablesSayWhatTheRulesSayAfterEachChange, (uint64_t seed, std::vector<uint32_t> codes)) {
+  base::Rng rng(seed);
+  RandomWorld world(rng);
+  Compiled run;
+  for (size_t i = 0; i < 4 + codes.size(); ++i) {
+    const auto changes = run.state.apply(world.command(run.state, run.now));
+    if (!changes.ok()) continue;
+    run.carry_out(run.policy.update(run.state, *changes));
+    RC_ASSERT(run.policy.problems().empty());
+    RC_ASSERT(run.image.holds(run.policy.tables()));
+    expect_as_the_rules(run, rng, 6);
+    run.now = run.now + std::chrono::seconds(rng.below(20));
+  }
+}
+
+RC_GTEST_PROP(Policy, ALookUpDuringAChangeIsWhollyOldOrWhollyNew, (uint64_t seed)) {
+  base::Rng rng(seed);
+  RandomWorld world(rng);
+  Compiled run;
+  for (int i = 0; i < 40; ++i) {
+    const auto questions = some_questions(run.state, rng, 3);
+    std::vector<std::pair<PolicyImage::Question, uint64_t>> before;
+    for (const Asked& asked : questions) {
+      before.emplace_back(question_of(run.policy, asked), by_rules(run.state, run.now, asked));
+    }
+    const auto changes = run.state.apply(world.command(run.state, run.now));
+    if (!changes.ok()) continue;
+    const PolicyPlan plan = run.policy.update(run.state, *changes);
+    run.image.prepare(plan, run.generation + 1, [&] {
+      for (const auto& [question, rule] : before) {
+        RC_ASSERT(run.image.first_rule(question, run.generation, run.now) == rule);
+      }
+    });
+    ++run.generation;
+    std::vector<std::pair<PolicyImage::Question, uint64_t>> after;
+    for (const Asked& asked : some_questions(run.state, rng, 3)) {
+      after.emplace_back(question_of(run.policy, asked), by_rules(run.state, run.now, asked));
+    }
+    const auto wholly_new = [&] {
+      for (const auto& [question, rule] : after) {
+        RC_ASSERT(run.image.first_rule(question, run.generation, run.now) == rule);
+      }
+    };
+    wholly_new();
+    run.image.clean(plan, wholly_new);
+    run.policy.release(plan);
+  }
+}
+
+RC_GTEST_PROP(Policy, FromNothingItSaysTheSame, (uint64_t seed)) {
+  base::Rng rng(seed);
+  RandomWorld world(rng);
+  Compiled run;
+  for (int i = 0; i < 60; ++i) {
+    const auto changes = run.state.apply(world.command(run.state, run.now));
+    if (changes.ok()) run.carry_out(run.policy.update(run.state, *changes));
+  }
+  Compiled fresh;
+  fresh.state = model::State::of(run.state.objects());
+  fresh.carry_out(fresh.policy.update(fresh.state, everything(fresh.state)));
+  expect_as_the_rules(fresh, rng, 30);
+  const PolicyTables &one = run.policy.tables(), &other = fresh.policy.tables();
+  RC_ASSERT(one.prefixes.size() == other.prefixes.size());
+  RC_ASSERT(one.identities.size() == other.identities.size());
+  RC_ASSERT(one.sets.size() == other.sets.size());
+  RC_ASSERT(one.cells.size() == other.cells.size());
+  RC_ASSERT(one.choices.size() == other.choices.size());
+  RC_ASSERT(one.rules.size() == other.rules.size());
+}
+
+RC_GTEST_PROP(Policy, NothingIsLeftWhenEverythingIsRemoved, (uint64_t seed)) {
+  base::Rng rng(seed);
+  RandomWorld world(rng);
+  Compiled run;
+  for (int i = 0; i < 60; ++i) {
+    const auto changes = run.state.apply(world.command(run.state, run.now));
+    if (changes.ok()) run.carry_out(run.policy.update(run.state, *changes));
+  }
+  for (uint64_t v = 0; v < RandomWorld::kVpcs; ++v) {
+    const auto changes = run.state.apply(world.end_of(run.state, v));
+    RC_ASSERT(changes.ok());
+    run.carry_out(run.policy.update(run.state, *changes));
+  }
+  RC_ASSERT(run.policy.tables() == PolicyTables{});
+  RC_ASSERT(run.image.holds(PolicyTables{}));
+}
+
+RC_GTEST_PROP(Policy, ASlotServesNothingElseBeforeItsRelease, (uint64_t seed)) {
+  base::Rng rng(seed);
+  RandomWorld world(rng);
+  Compiled run;
+  for (int i = 0; i < 60; ++i) {
+    const auto changes = run.state.apply(world.command(run.state, run.now));
+    if (!changes.ok()) continue;
+    const PolicyTables before = run.policy.tables();
+    const PolicyPlan plan = run.policy.update(run.state, *changes);
+    const PolicyTables& after = run.policy.tables();
+    const auto unused = [](const auto& gone, const auto& table) {
+      return std::none_of(gone.begin(), gone.end(), [&](uint32_t slot) { return table.contains(slot); });
+    };
+    RC_ASSERT(unused(plan.gone_sets, after.sets));
+    RC_ASSERT(unused(plan.gone_choices, after.choices));
+    RC_ASSERT(unused(plan.gone_rules, after.rules));
+    for (const auto& [key, head] : after.cells) {
+      RC_ASSERT(std::count(plan.gone_classes.begin(), plan.gone_classes.end(), key.rule_class) == 0);
+    }
+    // What is written before anybody may see it is seen by nobody: no slot of before.
+    for (const auto& [slot, row] : plan.rules) RC_ASSERT(!before.rules.contains(slot));
+    for (const auto& [slot, row] : plan.choices) RC_ASSERT(!before.choices.contains(slot));
+    for (const auto& [key, head] : plan.cells) RC_ASSERT(!before.cells.contains(key));
+    if (rng.one_in(2)) run.policy.release(plan);
+  }
+}
+
+RC_GTEST_PROP(Policy, AVersionStaysExactlyWhileItsRulesDo, (uint64_t seed)) {
+  base::Rng rng(seed);
+  RandomWorld world(rng);
+  Compiled run;
+  for (int i = 0; i < 60; ++i) {
+    const auto changes = run.state.apply(world.command(run.state, run.now));
+    if (!changes.ok()) continue;
+    const PolicyTables before = run.policy.tables();
+    run.carry_out(run.policy.update(run.state, *changes));
+    const PolicyTables& after = run.policy.tables();
+    std::set<uint32_t> changed;
+    const auto set_of = [](uint32_t table) { return (table & ~uint32_t{abi::TABLE_AUDIT}) / 2; };
+    const auto compare = [&](const auto& one, const auto& other, auto key_counts) {
+      for (const auto& [key, value] : one) {
+        const auto found = other.find(key);
+        if (key_counts(key) && (found == other.end() || found->second != value)) changed.insert(set_of(key.table));
+      }
+    };
+    const auto always = [](const auto&) { return true; };
+    // Peers that come or go are others' versions.
+    const auto both = [&](const IdentityKey& key) {
+      return before.sets.contains(key.peer_set) && after.sets.contains(key.peer_set);
+    };
+    compare(before.prefixes, after.prefixes, always);
+    compare(after.prefixes, before.prefixes, always);
+    compare(before.identities, after.identities, both);
+    compare(after.identities, before.identities, both);
+    for (const auto& [slot, row] : after.sets) {
+      const auto had = before.sets.find(slot);
+      if (had == before.sets.end()) continue;
+      const bool audits = had->second.audited != row.audited;
+      RC_ASSERT((had->second.version != row.version) == (changed.contains(slot) || audits));
+    }
+  }
+}
+
+RC_GTEST_PROP(Policy, WhatDoesntFitDeniesAndSaysSo, (uint64_t seed)) {
+  base::Rng rng(seed);
+  RandomWorld world(rng);
+  Compiled run;
+  const auto most = [&] { return static_cast<uint32_t>(2 + rng.below(30)); };
+  run.policy = Policy({.most_sets = most(), .most_classes = most(), .most_choices = most(), .most_rules = most()});
+  bool short_of_room = false;
+  for (int i = 0; i < 40; ++i) {
+    const auto changes = run.state.apply(world.command(run.state, run.now));
+    if (!changes.ok()) continue;
+    run.carry_out(run.policy.update(run.state, *changes));
+    for (const Asked& asked : some_questions(run.state, rng, 6)) {
+      const uint64_t found = run.image.first_rule(question_of(run.policy, asked), run.generation, run.now);
+      const uint64_t wanted = by_rules(run.state, run.now, asked);
+      if (found != wanted) short_of_room = true;
+      RC_ASSERT(found == 0 || wanted != 0);
+    }
+  }
+  RC_ASSERT(!short_of_room || !run.policy.problems().empty());
+  for (uint64_t v = 0; v < RandomWorld::kVpcs; ++v) {
+    const auto changes = run.state.apply(world.end_of(run.state, v));
+    RC_ASSERT(changes.ok());
+    run.carry_out(run.policy.update(run.state, *changes));
+  }
+  RC_ASSERT(run.image.holds(PolicyTables{}));
+}
+
+TEST(Policy, AnotherDeadlineOfARuleIsSeenOnlyWithTheNewGeneration) {
+  base::Rng rng(1);
+  RandomWorld world(rng);
+  Compiled run;
+  const auto apply = [&](model::Command command) {
+    auto changes = run.state.apply(command);
+    EXPECT_TRUE(changes.ok()) << changes.error().what;
+    return run.policy.update(run.state, *changes);
+  };
+  model::Command found;
+  while (run.state.all<Tni>().empty()) {
+    auto changes = run.state.apply(world.command(run.state, run.now));
+    if (changes.ok()) run.carry_out(run.policy.update(run.state, *changes));
+  }
+  const Tni tni = run.state.all<Tni>().begin()->second;
+  for (const auto& [id, rule] : std::map(run.state.all<model::Rule>())) {
+    run.carry_out(apply({.operations = {model::Remove{id}}}));
+  }
+  model::Rule rule{.id = model::rule_of_number(77),
+                   .group = tni.groups.front(),
+                   .peer = net::Prefix::any(net::Family::V4),
+                   .until = run.now + std::chrono::seconds(60)};
+  run.carry_out(apply({.operations = {model::Put{rule}}}));
+  const PolicyImage::Question question{
+      .set = run.policy.set_slot(tni.groups), .peer = *net::Address::parse("192.0.2.1"), .protocol = 6, .selector = 80};
+  EXPECT_EQ(run.image.first_rule(question, run.generation, run.now), 77u);
+  rule.until = run.now;
+  const PolicyPlan plan = apply({.operations = {model::Put{rule}}});
+  run.image.prepare(plan, run.generation + 1,
+                    [&] { EXPECT_EQ(run.image.first_rule(question, run.generation, run.now), 77u); });
+  EXPECT_EQ(run.image.first_rule(question, run.generation + 1, run.now), 0u);
+}
+
+}  // namespace
+}  // namespace weft::datapath

@@ -1,0 +1,66 @@
+// Small numbers for things that BPF arrays are indexed by. A number that is
+// given back is not handed out again before it is released: a packet that is
+// being judged may still follow it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/check.h"
+
+namespace weft::datapath {
+
+template <class Key>
+class Slots {
+ public:
+  // Slots 1 to most - 1; 0 stands for "none" everywhere.
+  explicit Slots(uint32_t most) : most_(most) {}
+
+  std::optional<uint32_t> find(const Key& key) const {
+    const auto found = slots_.find(key);
+    if (found == slots_.end()) return std::nullopt;
+    return found->second;
+  }
+  // The key's slot, a new one if it had none. Nothing when all are in use.
+  std::optional<uint32_t> take(const Key& key) {
+    if (const auto slot = find(key)) return slot;
+    if (free_.empty() && next_ >= most_) return std::nullopt;
+    const uint32_t slot = free_.empty() ? next_++ : *free_.begin();
+    free_.erase(slot);
+    slots_.emplace(key, slot);
+    return slot;
+  }
+  // Says that the slot is the key's already: it was found in the kernel.
+  void adopt(const Key& key, uint32_t slot) {
+    avoid(slot);
+    slots_.emplace(key, slot);
+  }
+  // Keeps the slot out of use until it is released.
+  void avoid(uint32_t slot) {
+    CHECK(slot > 0 && slot < most_);
+    for (; next_ <= slot; ++next_) free_.insert(next_);
+    free_.erase(slot);
+  }
+  // Gives the key's slot up; it can be taken again after release().
+  std::optional<uint32_t> drop(const Key& key) {
+    const auto found = slots_.find(key);
+    if (found == slots_.end()) return std::nullopt;
+    const uint32_t slot = found->second;
+    slots_.erase(found);
+    return slot;
+  }
+  void release(uint32_t slot) { free_.insert(slot); }
+  size_t size() const { return slots_.size(); }
+  const std::map<Key, uint32_t>& all() const { return slots_; }
+
+ private:
+  uint32_t most_;
+  uint32_t next_ = 1;
+  std::set<uint32_t> free_;
+  std::map<Key, uint32_t> slots_;
+};
+
+}  // namespace weft::datapath

@@ -1,0 +1,56 @@
+// The gateways of this machine as a target: read, compile, plan, apply.
+//
+//   auto gateways = TRY(Gateways::open(options, std::move(instance_netns)));
+//   auto outcome = TRY(gateways->reconcile(state, self));
+//   for (auto& [vpc, index] : outcome.devices) datapath.set_gateway(vpc, index);
+//
+// A turn can be repeated at any time and does nothing where all is well. Open it
+// in the machine's network namespace; the instance's is where the TNIs end.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/machine.h"
+
+namespace weft::gateway {
+
+class Gateways {
+ public:
+  static Result<std::unique_ptr<Gateways>> open(const Options& options, os::Fd instance_netns);
+
+  struct Outcome {
+    std::map<model::VpcId, int> devices;  // in the instance's namespace, of the gateways that are whole
+    std::vector<std::string> done;        // steps that were carried out
+    std::vector<Problem> problems;        // failed steps last
+  };
+  // An error here is one of reading; a step that fails is a problem, and holds up no other.
+  Result<Outcome> reconcile(const model::State& state, const model::MachineId& self);
+
+  // What reconcile would do.
+  Result<Plan> plan(const model::State& state, const model::MachineId& self);
+
+  // Packets from gateways that were dropped at the border, by enum border_reason.
+  Result<std::vector<uint64_t>> drops() const { return programs_->drops(); }
+
+  // Leaves the machine as it was before the first of them. Needs no state. A missing
+  // instance's namespace has no descriptor.
+  static Result<> remove_all(const Options& options);
+
+ private:
+  Gateways(Options options, MachineSockets machine, std::unique_ptr<Programs> programs)
+      : options_(std::move(options)), machine_(std::move(machine)), programs_(std::move(programs)) {}
+  struct View {
+    Actual actual;
+    Desired desired;
+  };
+  Result<View> look(const model::State& state, const model::MachineId& self);
+
+  Options options_;
+  MachineSockets machine_;
+  std::unique_ptr<Programs> programs_;
+};
+
+}  // namespace weft::gateway

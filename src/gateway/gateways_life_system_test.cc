@@ -1,0 +1,236 @@
+#include <gmock/gmock.h>
+
+#include "gateway/rig.h"
+#include "os/netlink_tc.h"
+
+namespace weft::gateway {
+namespace {
+
+using namespace testing;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class Life : public Rig {
+ protected:
+  std::vector<std::string> planned(const model::State& state) {
+    std::vector<std::string> lines;
+    const auto plan = gateways().plan(state, kSelf);
+    EXPECT_TRUE(plan.ok()) << plan.error().what;
+    for (const Step& step : *plan) lines.push_back(text_of(step));
+    return lines;
+  }
+  const model::State published_ = World{.publish = kPorts}.state();
+};
+
+TEST_F(Life, ASecondTurnFindsNothingToDo) {
+  reconcile(published_);
+  EXPECT_THAT(problems(), ::testing::ElementsAre(HasSubstr("private IPv6 range")));
+  EXPECT_THAT(planned(published_), IsEmpty());
+}
+
+TEST_F(Life, ANewDaemonAdoptsAllOfItUnderTraffic) {
+  const Answerer web(web_, "web", {kInside, 80});
+  reconcile(published_);
+  const std::string filters = run(machine_, {"tc", "filter", "show", "dev", "eth0", "ingress"});
+  const std::string rules = run(*os::open_netns("weft-gw-0000000000000011"), {"nft", "-a", "list", "ruleset"});
+  restart();
+  EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
+  reconcile(published_);
+  EXPECT_THAT(outcome_.done, IsEmpty());
+  EXPECT_EQ(run(machine_, {"tc", "filter", "show", "dev", "eth0", "ingress"}), filters);
+  EXPECT_EQ(run(*os::open_netns("weft-gw-0000000000000011"), {"nft", "-a", "list", "ruleset"}), rules);
+  EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
+  EXPECT_EQ(call(machine_, {"127.0.0.1", 8080}), "web " + kRouter);
+}
+
+TEST_F(Life, WhatOthersBreakIsMended) {
+  const Answerer web(web_, "web", {kInside, 80});
+  reconcile(published_);
+  const os::Fd* const inside = nullptr;  // the gateway's, which some of it replaces
+  const std::vector<std::pair<const os::Fd*, std::vector<std::string>>> damages = {
+      {inside, {"nft", "flush", "ruleset"}},
+      {inside, {"ip", "route", "flush", "table", "main"}},
+      {inside, {"ip", "neigh", "flush", "nud", "permanent"}},
+      {inside, {"ip", "addr", "flush", "dev", "in"}},
+      {inside, {"ip", "link", "set", "out", "down"}},
+      {inside, {"sysctl", "-qw", "net.ipv4.ip_forward=0"}},
+      {&machine_, {"tc", "filter", "del", "dev", "eth0", "ingress"}},
+      {&machine_, {"tc", "qdisc", "del", "dev", "eth0", "clsact"}},
+      {&machine_, {"tc", "filter", "del", "dev", "weft-gw1", "ingress"}},
+      {&machine_, {"ip", "link", "del", "weft-gw1"}},
+      {&instance_, {"ip", "link", "del", "gw1"}},
+      {&machine_, {"ip", "netns", "del", "weft-gw-0000000000000011"}},
+      {&machine_, {"sysctl", "-qw", "net.ipv4.ip_local_reserved_ports="}},
+  };
+  for (const auto& [where, argv] : damages) {
+    std::string line;
+    for (const auto& word : argv) line += word + " ";
+    const os::Fd netns = *os::open_netns("weft-gw-0000000000000011");
+    EXPECT_EQ(run(where == inside ? netns : *where, argv), "") << line;
+    EXPECT_THAT(planned(published_), Not(IsEmpty())) << line;
+    reconcile(published_);
+    EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside) << line;
+    EXPECT_THAT(planned(published_), IsEmpty()) << line;
+  }
+}
+
+TEST_F(Life, APortThatIsNoLongerPublishedIsClosed) {
+  const Answerer web(web_, "web", {kInside, 80});
+  reconcile(published_);
+  EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
+  reconcile(World().state());
+  EXPECT_EQ(call(outside_, {kMachine, 8080}, Expect::Silence), "refused");  // by the machine itself
+  EXPECT_EQ(call(machine_, {"127.0.0.1", 8080}, Expect::Silence), "refused");
+  EXPECT_EQ(*os::read_sysctl(machine_, kReservedPorts), "61056-62143");
+}
+
+TEST_F(Life, TheLastGatewayTakesEverythingWithIt) {
+  reconcile(published_);
+  reconcile(model::State());
+  EXPECT_EQ(run(machine_, {"tc", "qdisc", "show", "dev", "eth0", "clsact"}), "");
+  EXPECT_EQ(*os::read_sysctl(machine_, kReservedPorts), "");
+  EXPECT_THAT(*os::list_netns("weft-gw-"), IsEmpty());
+  EXPECT_THAT(run(machine_, {"ip", "link"}), Not(HasSubstr("weft")));
+}
+
+TEST_F(Life, OthersHooksAndFiltersStay) {
+  const auto others = Programs::open("/run/bpf/others");
+  ASSERT_TRUE(others.ok());
+  os::Netlink netlink = *os::Netlink::open();
+  const int link = *os::link_index(netlink, "eth0");
+  const os::FilterPlace theirs{.link = link, .priority = 1};
+  ASSERT_TRUE(netlink
+                  .apply({os::put_clsact(link),
+                          os::put_filter(theirs, (*others)->from_uplink(), "theirs", os::Create::Exclusive)})
+                  .ok());
+  const auto before = *os::read_filters(netlink, link);
+  reconcile(published_);
+  EXPECT_EQ(os::read_filters(netlink, link)->size(), 2u);
+  reconcile(model::State());
+  EXPECT_EQ(*os::read_filters(netlink, link), before);
+
+  // They go while ours is there: their hooks stay, being theirs.
+  reconcile(published_);
+  ASSERT_TRUE(netlink.apply({os::remove_filter(theirs)}).ok());
+  EXPECT_TRUE(Gateways::remove_all(options_).ok());
+  EXPECT_THAT(run(machine_, {"tc", "qdisc", "show", "dev", "eth0"}), HasSubstr("clsact"));
+  EXPECT_TRUE(Programs::remove_pins("/run/bpf/others").ok());
+}
+
+TEST_F(Life, HooksOfOursStayForWhoUsesThem) {
+  const auto others = Programs::open("/run/bpf/others");
+  ASSERT_TRUE(others.ok());
+  os::Netlink netlink = *os::Netlink::open();
+  const int link = *os::link_index(netlink, "eth0");
+  reconcile(published_);
+  const os::FilterPlace theirs{.link = link, .hook = os::Hook::Egress, .priority = 1};
+  ASSERT_TRUE(netlink.apply({os::put_filter(theirs, (*others)->from_uplink(), "theirs", os::Create::Exclusive)}).ok());
+  EXPECT_TRUE(Gateways::remove_all(options_).ok());
+  EXPECT_EQ(os::read_filters(netlink, link)->size(), 1u);
+  EXPECT_TRUE(Programs::remove_pins("/run/bpf/others").ok());
+}
+
+TEST_F(Life, DatagramsInPiecesArriveWhole) {
+  reconcile(published_);
+  EXPECT_THAT(run(web_, {"ping", "-c1", "-W2", "-s", "4000", kOutside}), HasSubstr("1 received"));
+}
+
+TEST_F(Life, ANarrowWayOutIsTold) {
+  ip(router_, "link set far mtu 1300");
+  reconcile(published_);
+  EXPECT_THAT(run(web_, {"ping", "-c1", "-W2", "-M", "do", "-s", "1300", kOutside}), HasSubstr("mtu = 1300"));
+}
+
+TEST_F(Life, PublishedAtOneAddressOnly) {
+  ip(machine_, "addr add 192.0.2.11/24 dev eth0");
+  const Answerer web(web_, "web", {kInside, 80});
+  const auto at = [](const char* own) {
+    return World{.publish = {{.address = address(own), .port = 8080, .target_port = 80}}}.state();
+  };
+  reconcile(at("192.0.2.11"));
+  EXPECT_EQ(call(outside_, {"192.0.2.11", 8080}), "web " + kOutside);
+  EXPECT_EQ(call(machine_, {"192.0.2.11", 8080}), "web " + kRouter);
+  EXPECT_EQ(call(outside_, {kMachine, 8080}, Expect::Silence), "refused");
+  EXPECT_EQ(call(machine_, {"127.0.0.1", 8080}, Expect::Silence), "refused");
+  reconcile(at("127.0.0.1"));
+  EXPECT_EQ(call(machine_, {"127.0.0.1", 8080}), "web " + kRouter);
+  EXPECT_EQ(call(outside_, {"192.0.2.11", 8080}, Expect::Silence), "refused");
+}
+
+TEST_F(Life, OneVpcCallsWhatAnotherPublishes) {
+  const Answerer web(web_, "web", {kInside, 80});
+  reconcile(World{.publish = kPorts, .vault = model::Internet::Attached}.state());
+  EXPECT_EQ(call(safe_, {kMachine, 8080}), "web " + kMachine);
+}
+
+TEST_F(Life, OwnIPv6AddressesPassUntranslated) {
+  const World world{.shop6 = prefix("2001:db8:77::/56")};
+  ip(web_,
+     "addr add 2001:db8:77::a/128 dev eth0 nodad\naddr del fd12:3456:789a:100::a/128 dev eth0\n"
+     "neigh replace fe80::1 lladdr 02:77:65:66:74:01 dev eth0\nroute replace default via fe80::1 dev eth0");
+  ip(instance_,
+     "neigh replace 2001:db8:77::a lladdr 02:00:00:00:00:10 dev tni1\nroute add 2001:db8:77::a dev tni1 table 101");
+  ip(router_, "route add 2001:db8:77::/56 via 2001:db8:1::10");
+  reconcile(world.state());
+  const Answerer web(web_, "web", {"2001:db8:77::a", 80});
+  const Answerer far(outside_, "outside", {kOutside6, 0});
+  EXPECT_EQ(call(web_, {kOutside6, far.port()}), "outside 2001:db8:77::a");
+  EXPECT_EQ(call(outside_, {"2001:db8:77::a", 80}), "web " + kOutside6);
+}
+
+TEST_F(Life, TheMachineCallsStraightWhereItHasAnInterface) {
+  ip(machine_,
+     "link add weft0 type veth peer name tnim netns instance\naddr add 10.0.1.200/32 dev weft0\n"
+     "link set weft0 up");
+  ip(instance_, "link set tnim up\nroute add 10.0.1.200 dev tnim table 201\nrule add iif tnim lookup 101");
+  ip(machine_, "route add 10.0.1.0/24 dev weft0 src 10.0.1.200");
+  for (const char* name : {"ipv4/conf/tnim/proxy_arp", "ipv4/conf/all/proxy_arp"}) {
+    ASSERT_TRUE(os::write_sysctl(instance_, name, "1").ok());
+  }
+  const Answerer web(web_, "web", {kInside, 80});
+  reconcile(World{.publish = kPorts, .machine_in_shop = true}.state());
+  const Called called = call_connected(machine_, {"127.0.0.1", 8080});
+  EXPECT_EQ(called.answer, "web 10.0.1.200");
+  EXPECT_EQ(called.peer, "127.0.0.1");
+  ip(machine_, "link del weft0");
+}
+
+TEST_F(Life, TwoInstancesShareAMachine) {
+  const Answerer web(web_, "web", {kInside, 80});
+  reconcile(published_);
+  Options other = Options::of("second");
+  other.pins = "/run/bpf/second";
+  other.run = "/run/second";
+  other.cgroup = options_.cgroup;
+  other.resolv_conf = options_.resolv_conf;
+  const os::Fd place = *os::create_netns("instance2");
+  auto second = Gateways::open(other, os::Fd(dup(place.get())));
+  ASSERT_TRUE(second.ok()) << second.error().what;
+  const model::Publication ssh{.address = {}, .port = 2222, .target_port = 22};
+  const auto outcome = (*second)->reconcile(World{.publish = {ssh}}.state(), kSelf);
+  ASSERT_TRUE(outcome.ok()) << outcome.error().what;
+  EXPECT_EQ(*os::read_sysctl(machine_, kReservedPorts), "2222,5353,8080,61056-62719");
+  EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
+  EXPECT_THAT(planned(published_), IsEmpty());
+  second->reset();
+  const auto removed = Gateways::remove_all(other);
+  EXPECT_TRUE(removed.ok()) << removed.error().what;
+  EXPECT_EQ(*os::read_sysctl(machine_, kReservedPorts), "5353,8080,61056-62143");
+  EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
+  EXPECT_EQ(call(machine_, {"127.0.0.1", 8080}), "web " + kRouter);
+  EXPECT_THAT(planned(published_), IsEmpty());
+}
+
+TEST_F(Life, AMachineThatComesOnlineLater) {
+  ip(machine_, "route del default via 192.0.2.1\nroute del default via 2001:db8:1::1");
+  const Answerer web(web_, "web", {kInside, 80}), far(outside_, "outside", {kOutside, 0});
+  reconcile(published_);
+  EXPECT_EQ(call(machine_, {"127.0.0.1", 8080}), "web " + kRouter);
+  ip(machine_, "route add default via 192.0.2.1\nroute add default via 2001:db8:1::1");
+  reconcile(published_);
+  EXPECT_EQ(call(web_, {kOutside, far.port()}), "outside " + kMachine);
+}
+
+}  // namespace
+}  // namespace weft::gateway

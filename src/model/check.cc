@@ -1,0 +1,383 @@
+// What must hold of each object beside the others: State::check.
+#include <algorithm>
+
+#include "base/text.h"
+#include "model/state.h"
+
+namespace weft::model {
+
+using base::Code;
+using base::printable;
+using net::Prefix;
+
+namespace {
+
+constexpr size_t kLongestName = 63;  // a DNS label (RFC 1035 2.3.4)
+constexpr size_t kLongestText = 256;
+constexpr size_t kMostWords = 4096;          // of a command line or environment
+constexpr size_t kLongestWords = 128 << 10;  // all of them together, as execve allows one
+constexpr size_t kMostPublications = 128;
+
+Error refusal(Code code, std::string_view field, std::string what, std::string holder = {}) {
+  return Error{.code = code, .what = std::move(what), .field = std::string(field), .holder = std::move(holder)};
+}
+
+bool is_name(std::string_view name) {
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  return !name.empty() && name.size() <= kLongestName && std::all_of(name.begin(), name.end(), plain) &&
+         name.front() != '-' && name.back() != '-';
+}
+
+Result<> check_text(std::string_view field, std::string_view text) {
+  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (text.size() > kLongestText) {
+    return refusal(Code::Usage, field, fmt::format("longer than {} bytes", kLongestText));
+  }
+  if (std::any_of(text.begin(), text.end(), control)) {
+    return refusal(Code::Usage, field, fmt::format("{} has control characters", printable(text)));
+  }
+  return {};
+}
+
+template <class Tag>
+Error dangling(std::string_view field, const base::Id<Tag>& id) {
+  return refusal(Code::NotFound, field, fmt::format("no such object {}", printable(id.text)));
+}
+
+Result<> check_range(std::string_view field, const Prefix& range, unsigned shortest, unsigned longest) {
+  if (range.length() < shortest || range.length() > longest) {
+    return refusal(Code::Usage, field, fmt::format("{} is not a /{} to /{}", range.text(), shortest, longest));
+  }
+  if (range.first().is_multicast() || range.first().is_loopback() || range.first().is_unspecified() ||
+      range.overlaps(*Prefix::parse(range.family() == net::Family::V4 ? "169.254.0.0/16" : "fd00:ec2::/32")) ||
+      range.first().is_link_local()) {
+    return refusal(Code::Usage, field, fmt::format("{} is not for a private network", range.text()));
+  }
+  return {};
+}
+
+Result<> check_one(const State&, const Machine&) { return {}; }
+
+Result<> check_one(const State& state, const Vpc& vpc) {
+  if (vpc.cidrs.empty()) return refusal(Code::Usage, "cidrs", "a VPC needs an IPv4 range");
+  if (vpc.cidrs.size() > kMostCidrs) {
+    return refusal(Code::Limit, "cidrs", fmt::format("a VPC has at most {} IPv4 ranges", kMostCidrs));
+  }
+  for (size_t i = 0; i < vpc.cidrs.size(); ++i) {
+    if (vpc.cidrs[i].family() != net::Family::V4) {
+      return refusal(Code::Usage, "cidrs", fmt::format("{} is not an IPv4 range", vpc.cidrs[i].text()));
+    }
+    TRY_VOID(check_range("cidrs", vpc.cidrs[i], 16, 28));
+    for (size_t j = 0; j < i; ++j) {
+      if (vpc.cidrs[i].overlaps(vpc.cidrs[j])) {
+        return refusal(Code::Conflict, "cidrs",
+                       fmt::format("{} overlaps {}", vpc.cidrs[i].text(), vpc.cidrs[j].text()));
+      }
+    }
+  }
+  if (vpc.cidr6) {
+    if (vpc.cidr6->family() != net::Family::V6) {
+      return refusal(Code::Usage, "cidr6", fmt::format("{} is not an IPv6 range", vpc.cidr6->text()));
+    }
+    TRY_VOID(check_range("cidr6", *vpc.cidr6, 32, 64));
+  }
+  const Group* group = state.find(vpc.default_group);
+  if (group == nullptr || group->vpc != vpc.id) return dangling("default_group", vpc.default_group);
+  for (const SubnetId& id : state.subnets_of(vpc.id)) {
+    const Subnet& subnet = state.get(id);
+    const auto inside = [&](const Prefix& range) { return range.contains(subnet.cidr); };
+    if (std::none_of(vpc.cidrs.begin(), vpc.cidrs.end(), inside) ||
+        (subnet.cidr6 && (!vpc.cidr6 || !vpc.cidr6->contains(*subnet.cidr6)))) {
+      return refusal(Code::Conflict, "cidrs", fmt::format("subnet {} uses a range that would go", subnet.name),
+                     id.text);
+    }
+  }
+  return {};
+}
+
+Result<> check_one(const State& state, const Subnet& subnet) {
+  const Vpc* vpc = state.find(subnet.vpc);
+  if (vpc == nullptr) return dangling("vpc", subnet.vpc);
+  TRY_VOID(check_range("cidr", subnet.cidr, 16, 28));
+  const auto inside = [&](const Prefix& range) { return range.contains(subnet.cidr); };
+  if (std::none_of(vpc->cidrs.begin(), vpc->cidrs.end(), inside)) {
+    return refusal(Code::Usage, "cidr",
+                   fmt::format("{} is in none of the ranges of VPC {}", subnet.cidr.text(), vpc->name));
+  }
+  if (subnet.cidr6) {
+    if (subnet.cidr6->family() != net::Family::V6 || subnet.cidr6->length() != 64) {
+      return refusal(Code::Usage, "cidr6", fmt::format("{} is not an IPv6 /64", subnet.cidr6->text()));
+    }
+    if (!vpc->cidr6 || !vpc->cidr6->contains(*subnet.cidr6)) {
+      return refusal(Code::Usage, "cidr6",
+                     fmt::format("{} is not in the IPv6 range of VPC {}", subnet.cidr6->text(), vpc->name));
+    }
+  }
+  const auto& siblings = state.subnets_of(subnet.vpc);
+  if (siblings.size() > kMostSubnets) {
+    return refusal(Code::Limit, "vpc", fmt::format("a VPC has at most {} subnets", kMostSubnets));
+  }
+  for (const SubnetId& id : siblings) {
+    const Subnet& other = state.get(id);
+    if (id == subnet.id) continue;
+    if (other.cidr.overlaps(subnet.cidr)) {
+      return refusal(Code::Conflict, "cidr",
+                     fmt::format("{} overlaps {} of subnet {}", subnet.cidr.text(), other.cidr.text(), other.name),
+                     id.text);
+    }
+    if (subnet.cidr6 && other.cidr6 && other.cidr6->overlaps(*subnet.cidr6)) {
+      return refusal(Code::Conflict, "cidr6",
+                     fmt::format("{} overlaps {} of subnet {}", subnet.cidr6->text(), other.cidr6->text(), other.name),
+                     id.text);
+    }
+  }
+  for (const TniId& id : state.tnis_of(subnet.id)) {
+    const Tni& tni = state.get(id);
+    if (!subnet.cidr.contains(tni.ip) || (tni.ip6 && (!subnet.cidr6 || !subnet.cidr6->contains(*tni.ip6)))) {
+      return refusal(Code::Conflict, "cidr", fmt::format("TNI {} has an address outside it", tni.name), id.text);
+    }
+  }
+  return {};
+}
+
+Result<> check_one(const State& state, const Block& block) {
+  const Subnet* subnet = state.find(block.subnet);
+  if (subnet == nullptr) return dangling("subnet", block.subnet);
+  if (state.find(block.machine) == nullptr) return dangling("machine", block.machine);
+  if (!subnet->cidr.contains(block.range)) {
+    return refusal(Code::Usage, "range", fmt::format("{} is outside the subnet", block.range.text()));
+  }
+  for (const BlockId& id : state.blocks_of(block.subnet)) {
+    if (id != block.id && state.get(id).range.overlaps(block.range)) {
+      return refusal(Code::Conflict, "range", fmt::format("{} is leased already", block.range.text()), id.text);
+    }
+  }
+  return {};
+}
+
+Result<> check_one(const State& state, const Group& group) {
+  if (state.find(group.vpc) == nullptr) return dangling("vpc", group.vpc);
+  if (state.groups_of(group.vpc).size() > kMostGroups) {
+    return refusal(Code::Limit, "vpc", fmt::format("a VPC has at most {} security groups", kMostGroups));
+  }
+  return check_text("description", group.description);
+}
+
+Result<> check_one(const State& state, const Rule& rule) {
+  const Group* group = state.find(rule.group);
+  if (group == nullptr) return dangling("group", rule.group);
+  if (!RuleId::looks_like(rule.id.text)) {
+    return refusal(Code::Usage, "id", fmt::format("{} is not a rule's id", printable(rule.id.text)));
+  }
+  if (rule.traffic.first > rule.traffic.last) {
+    return refusal(Code::Usage, "traffic", "the port range ends before it starts");
+  }
+  if (const auto* peer = std::get_if<GroupId>(&rule.peer)) {
+    const Group* named = state.find(*peer);
+    if (named == nullptr) return dangling("peer", *peer);
+    if (named->vpc != group->vpc) {
+      return refusal(Code::Usage, "peer", fmt::format("group {} is in another VPC", named->name));
+    }
+  } else if (const auto* list = std::get_if<PrefixListId>(&rule.peer)) {
+    if (state.find(*list) == nullptr) return dangling("peer", *list);
+  }
+  size_t beside = 0;
+  for (const RuleId& id : state.rules_of(rule.group)) beside += state.get(id).direction == rule.direction;
+  if (beside > kMostRules) {
+    return refusal(
+        Code::Limit, "group",
+        fmt::format("group {} has {} rules in this direction, the most there may be", group->name, kMostRules));
+  }
+  return check_text("description", rule.description);
+}
+
+Result<> check_one(const State&, const PrefixList& list) {
+  if (list.prefixes.size() > kMostPrefixes) {
+    return refusal(Code::Limit, "prefixes", fmt::format("a prefix list has at most {} prefixes", kMostPrefixes));
+  }
+  return {};
+}
+
+Result<> check_address(const State& state, const Tni& tni, std::string_view field, const net::Address& address,
+                       const std::optional<Prefix>& range) {
+  if (!range || !range->contains(address)) {
+    return refusal(Code::Usage, field, fmt::format("{} is not in the subnet", address.text()));
+  }
+  if (is_reserved(*range, address)) {
+    return refusal(Code::Conflict, field, fmt::format("{} is reserved in every subnet", address.text()), "subnet");
+  }
+  const Tni* holder = state.holder_of(tni.vpc, address);
+  if (holder != nullptr && holder->id != tni.id) {
+    return refusal(Code::Conflict, field, fmt::format("{} belongs to TNI {}", address.text(), holder->name),
+                   holder->id.text);
+  }
+  return {};
+}
+
+Result<> check_one(const State& state, const Tni& tni) {
+  const Subnet* subnet = state.find(tni.subnet);
+  if (subnet == nullptr || subnet->vpc != tni.vpc) return dangling("subnet", tni.subnet);
+  TRY_VOID(check_address(state, tni, "ip", tni.ip, subnet->cidr));
+  if (tni.secondary.size() > 64) return refusal(Code::Limit, "secondary", "a TNI has at most 64 further addresses");
+  for (const net::Address& address : tni.secondary) {
+    if (address == tni.ip || std::count(tni.secondary.begin(), tni.secondary.end(), address) > 1) {
+      return refusal(Code::Usage, "secondary", fmt::format("{} is named twice", address.text()));
+    }
+    TRY_VOID(check_address(state, tni, "secondary", address, subnet->cidr));
+  }
+  if (tni.ip6) TRY_VOID(check_address(state, tni, "ip6", *tni.ip6, subnet->cidr6));
+  if (tni.groups.empty() || tni.groups.size() > kMostGroupsPerTni) {
+    return refusal(tni.groups.empty() ? Code::Usage : Code::Limit, "groups",
+                   fmt::format("a TNI has 1 to {} security groups", kMostGroupsPerTni));
+  }
+  if (!std::is_sorted(tni.groups.begin(), tni.groups.end()) ||
+      std::adjacent_find(tni.groups.begin(), tni.groups.end()) != tni.groups.end()) {
+    return refusal(Code::Usage, "groups", "a group is named twice");
+  }
+  for (const GroupId& id : tni.groups) {
+    const Group* group = state.find(id);
+    if (group == nullptr || group->vpc != tni.vpc) return dangling("groups", id);
+  }
+  if ((tni.mac.bytes[0] & 1) != 0) return refusal(Code::Usage, "mac", "a TNI's MAC is not a group address");
+  if (tni.workload.empty()) return {};
+  if (state.find(tni.workload) == nullptr) return dangling("workload", tni.workload);
+  for (const TniId& id : state.tnis_of(tni.workload)) {
+    const Tni& other = state.get(id);
+    if (id == tni.id) continue;
+    if (other.device == tni.device) {
+      return refusal(Code::Conflict, "device", fmt::format("eth{} is TNI {}", tni.device, other.name), id.text);
+    }
+    const Subnet& beside = state.get(other.subnet);
+    if (other.vpc != tni.vpc && beside.cidr.overlaps(subnet->cidr)) {
+      return refusal(Code::Conflict, "workload",
+                     fmt::format("its TNI {} has the overlapping range {}", other.name, beside.cidr.text()), id.text);
+    }
+  }
+  return {};
+}
+
+Result<> check_words(std::string_view field, const std::vector<std::string>& words) {
+  size_t bytes = 0;
+  for (const std::string& word : words) {
+    bytes += word.size() + 1;
+    if (word.find('\0') != std::string::npos) return refusal(Code::Usage, field, "contains a zero byte");
+  }
+  if (words.size() > kMostWords || bytes > kLongestWords) {
+    return refusal(Code::Limit, field, fmt::format("more than {} words or {} bytes", kMostWords, kLongestWords));
+  }
+  return {};
+}
+
+Result<> check_one(const State& state, const Workload& workload) {
+  if (state.find(workload.machine) == nullptr) return dangling("machine", workload.machine);
+  const bool process = workload.kind == WorkloadKind::Process;
+  if (process && (workload.command.empty() || workload.command.front().empty())) {
+    return refusal(Code::Usage, "command", "there is nothing to run");
+  }
+  TRY_VOID(check_words("command", workload.command));
+  TRY_VOID(check_words("env", workload.env));
+  for (const std::string& entry : workload.env) {
+    if (entry.find('=') == std::string::npos || entry.front() == '=') {
+      return refusal(Code::Usage, "env", fmt::format("{} is not NAME=VALUE", printable(entry)));
+    }
+  }
+  TRY_VOID(check_text("user", workload.user));
+  if (!workload.workdir.empty() && workload.workdir.front() != '/') {
+    return refusal(Code::Usage, "workdir", fmt::format("{} is not an absolute path", printable(workload.workdir)));
+  }
+  if (workload.publish.size() > kMostPublications) {
+    return refusal(Code::Limit, "publish", fmt::format("a workload publishes at most {} ports", kMostPublications));
+  }
+  for (const Publication& publication : workload.publish) {
+    if (publication.port == 0 || publication.target_port == 0) {
+      return refusal(Code::Usage, "publish", "a port is 1 to 65535");
+    }
+    if (publication.protocol != kTcp && publication.protocol != kUdp) {
+      return refusal(Code::Usage, "publish", "a published port is tcp or udp");
+    }
+    for (const auto& [id, other] : state.all<Workload>()) {
+      for (const Publication& held : other.publish) {
+        const bool same_place = !held.address || !publication.address || held.address == publication.address;
+        const bool itself = id == workload.id && held == publication;
+        if (!itself && other.machine == workload.machine && held.port == publication.port &&
+            held.protocol == publication.protocol && same_place) {
+          return refusal(Code::Conflict, "publish",
+                         fmt::format("port {} is published by workload {}", publication.port, other.name), id.text);
+        }
+      }
+    }
+  }
+  return {};
+}
+
+// Who still needs what is to be removed: the name of one of them.
+template <class Tag>
+Result<> unused(const std::set<base::Id<Tag>>& users, const State& state, std::string_view kind) {
+  if (users.empty()) return {};
+  const auto& user = state.get(*users.begin());
+  std::string name = user.id.text;
+  if constexpr (requires { user.name; }) name = user.name;
+  return refusal(Code::Conflict, "", fmt::format("in use by {} {}", kind, name), user.id.text);
+}
+
+Result<> check_gone(const State&, const Rule&) { return {}; }
+Result<> check_gone(const State&, const Block&) { return {}; }
+Result<> check_gone(const State& state, const Machine& machine) {
+  for (const auto& [id, workload] : state.all<Workload>()) {
+    if (workload.machine == machine.id) {
+      return refusal(Code::Conflict, "", fmt::format("in use by workload {}", workload.name), id.text);
+    }
+  }
+  return {};
+}
+Result<> check_gone(const State& state, const Vpc& vpc) {
+  TRY_VOID(unused(state.subnets_of(vpc.id), state, "subnet"));
+  return unused(state.groups_of(vpc.id), state, "security group");
+}
+Result<> check_gone(const State& state, const Subnet& subnet) {
+  TRY_VOID(unused(state.tnis_of(subnet.id), state, "TNI"));
+  return unused(state.blocks_of(subnet.id), state, "block");
+}
+Result<> check_gone(const State& state, const Group& group) {
+  TRY_VOID(unused(state.tnis_of(group.id), state, "TNI"));
+  TRY_VOID(unused(state.rules_naming(group.id), state, "rule"));
+  TRY_VOID(unused(state.rules_of(group.id), state, "rule"));
+  const Vpc* vpc = state.find(group.vpc);
+  if (vpc != nullptr && vpc->default_group == group.id) {
+    return refusal(Code::Conflict, "", fmt::format("it is the default group of VPC {}", vpc->name), vpc->id.text);
+  }
+  return {};
+}
+Result<> check_gone(const State& state, const PrefixList& list) {
+  return unused(state.rules_naming(list.id), state, "rule");
+}
+Result<> check_gone(const State& state, const Tni& tni) {
+  const Workload* workload = tni.workload.empty() ? nullptr : state.find(tni.workload);
+  if (workload == nullptr) return {};
+  return refusal(Code::Conflict, "", fmt::format("attached to workload {}", workload->name), workload->id.text);
+}
+Result<> check_gone(const State& state, const Workload& workload) {
+  return unused(state.tnis_of(workload.id), state, "TNI");
+}
+
+}  // namespace
+
+Result<> State::check(const Change& change) const {
+  if (!change.after) {
+    return std::visit([&](const auto& object) { return check_gone(*this, object); }, *change.before);
+  }
+  return std::visit(
+      [&](const auto& object) -> Result<> {
+        if constexpr (requires { object.name; }) {
+          if (!is_name(object.name)) {
+            return refusal(Code::Usage, "name",
+                           fmt::format("{} is not a name: 1 to {} of a-z, 0-9 and - (not first or last)",
+                                       printable(object.name), kLongestName));
+          }
+        }
+        return check_one(*this, object);
+      },
+      *change.after);
+}
+
+}  // namespace weft::model

@@ -1,0 +1,243 @@
+#include "model/state.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace weft::model {
+
+using base::Code;
+
+namespace {
+
+template <class Map, class Key>
+const auto& members(const Map& map, const Key& key) {
+  static const typename Map::mapped_type kNone;
+  const auto found = map.find(key);
+  return found == map.end() ? kNone : found->second;
+}
+
+// The kind's word and the scope of the name: what lives in a VPC is named in it.
+template <class T>
+std::string scope_of(const T& object) {
+  if constexpr (requires { object.vpc; }) {
+    return object.vpc.text;
+  } else if constexpr (requires {
+                         object.machine;
+                         object.name;
+                       }) {
+    return object.machine.text;
+  } else {
+    return {};
+  }
+}
+
+template <class T>
+std::string_view kind_of(const base::Id<T>&) {
+  return T::kPrefix;
+}
+
+}  // namespace
+
+AnyId id_of(const Object& object) {
+  return std::visit([](const auto& o) { return AnyId(o.id); }, object);
+}
+const std::string& text_of(const AnyId& id) {
+  return std::visit([](const auto& i) -> const std::string& { return i.text; }, id);
+}
+
+const std::set<RuleId>& State::rules_of(const GroupId& group) const { return members(rules_of_, group); }
+const std::set<RuleId>& State::rules_naming(const GroupId& peer) const { return members(rules_naming_group_, peer); }
+const std::set<RuleId>& State::rules_naming(const PrefixListId& p) const { return members(rules_naming_list_, p); }
+const std::set<TniId>& State::tnis_of(const GroupId& group) const { return members(tnis_of_group_, group); }
+const std::set<TniId>& State::tnis_of(const SubnetId& subnet) const { return members(tnis_of_subnet_, subnet); }
+const std::set<TniId>& State::tnis_of(const WorkloadId& w) const { return members(tnis_of_workload_, w); }
+const std::set<SubnetId>& State::subnets_of(const VpcId& vpc) const { return members(subnets_of_, vpc); }
+const std::set<GroupId>& State::groups_of(const VpcId& vpc) const { return members(groups_of_, vpc); }
+const std::set<BlockId>& State::blocks_of(const SubnetId& subnet) const { return members(blocks_of_, subnet); }
+
+const Tni* State::holder_of(const VpcId& vpc, const net::Address& address) const {
+  const auto found = holders_.find({vpc, address});
+  return found == holders_.end() ? nullptr : &get(found->second);
+}
+
+const Subnet* State::subnet_of(const VpcId& vpc, const net::Address& address) const {
+  for (const SubnetId& id : subnets_of(vpc)) {
+    const Subnet& subnet = get(id);
+    if (subnet.cidr.contains(address) || (subnet.cidr6 && subnet.cidr6->contains(address))) return &subnet;
+  }
+  return nullptr;
+}
+
+bool State::rests(const VpcId& vpc, const net::Address& address, base::WallTime now) const {
+  const auto found = resting_.find({vpc, address});
+  return found != resting_.end() && now < found->second + kAddressRest;
+}
+
+std::optional<std::string> State::find_name(std::string_view kind, std::string_view scope,
+                                            std::string_view name) const {
+  const auto found = names_.find(Name{std::string(kind), std::string(name), std::string(scope)});
+  if (found == names_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<std::pair<std::string, std::string>> State::find_names(std::string_view kind, std::string_view name) const {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (auto it = names_.lower_bound(Name{std::string(kind), std::string(name), ""});
+       it != names_.end() && it->first.kind == kind && it->first.name == name; ++it) {
+    found.emplace_back(it->first.scope, it->second);
+  }
+  return found;
+}
+
+Result<> State::check_name(const Object& object) const {
+  return std::visit(
+      [&](const auto& o) -> Result<> {
+        if constexpr (requires { o.name; }) {
+          const auto holder = find_name(kind_of(o.id), scope_of(o), o.name);
+          if (holder && *holder != o.id.text) {
+            return Error{.code = Code::Conflict,
+                         .what = fmt::format("the name {} is taken by {}", base::printable(o.name), *holder),
+                         .field = "name",
+                         .holder = *holder};
+          }
+        }
+        return {};
+      },
+      object);
+}
+
+Result<Changes> State::apply(const Command& command) {
+  Changes changes;
+  const auto refuse = [&](Error error) {
+    undo(changes);
+    return error;
+  };
+  for (const Operation& operation : command.operations) {
+    Change change;
+    if (const auto* put = std::get_if<Put>(&operation)) {
+      change.after = put->object;
+      if (auto free = check_name(put->object); !free.ok()) return refuse(std::move(free).error());
+    }
+    const AnyId id = change.after ? id_of(*change.after) : std::get<Remove>(operation).id;
+    std::visit(
+        [&](const auto& i) {
+          if (const auto* before = find(i)) change.before = *before;
+        },
+        id);
+    if (!change.before && !change.after) {
+      return refuse(error(Code::NotFound, "no such object {}", base::printable(text_of(id))));
+    }
+    if (change.before == change.after) continue;
+    set(change);
+    changes.push_back(std::move(change));
+  }
+  // Judged at the end: a command may bring things that need each other.
+  for (const Change& change : changes) {
+    const AnyId id = id_of(change.after ? *change.after : *change.before);
+    const bool superseded = std::visit(
+        [&](const auto& i) {
+          const auto* now = find(i);
+          return (now == nullptr) != !change.after || (now != nullptr && Object(*now) != *change.after);
+        },
+        id);
+    if (superseded) continue;
+    if (auto valid = check(change); !valid.ok()) return refuse(std::move(valid).error());
+  }
+  for (const Change& change : changes) {
+    const auto* before = change.before ? std::get_if<Tni>(&*change.before) : nullptr;
+    if (before == nullptr) continue;
+    for (const net::Address& address : before->addresses()) {
+      if (holder_of(before->vpc, address) == nullptr) resting_[{before->vpc, address}] = command.at;
+    }
+  }
+  if (resting_.size() > 4096) {
+    std::erase_if(resting_, [&](const auto& entry) { return entry.second + kAddressRest <= command.at; });
+  }
+  return changes;
+}
+
+void State::undo(const Changes& changes) {
+  for (auto it = changes.rbegin(); it != changes.rend(); ++it) set({.before = it->after, .after = it->before});
+}
+
+void State::set(const Change& change) {
+  if (change.before) index(*change.before, Step::Drop);
+  std::visit(
+      [&](const auto& object) {
+        auto& table = std::get<Table<std::decay_t<decltype(object)>>>(tables_);
+        if (change.after) {
+          table.insert_or_assign(object.id, object);
+        } else {
+          table.erase(object.id);
+        }
+      },
+      change.after ? *change.after : *change.before);
+  if (change.after) index(*change.after, Step::Add);
+}
+
+void State::index(const Object& object, Step step) {
+  const auto member = [step](auto& map, const auto& key, const auto& id) {
+    if (step == Step::Add) {
+      map[key].insert(id);
+    } else if (const auto found = map.find(key); found != map.end()) {
+      found->second.erase(id);
+      if (found->second.empty()) map.erase(found);
+    }
+  };
+  std::visit(
+      [&](const auto& o) {
+        using T = std::decay_t<decltype(o)>;
+        if constexpr (requires { o.name; }) {
+          const Name name{std::string(kind_of(o.id)), o.name, scope_of(o)};
+          if (step == Step::Add) {
+            names_[name] = o.id.text;
+          } else {
+            names_.erase(name);
+          }
+        }
+        if constexpr (std::is_same_v<T, Subnet>) member(subnets_of_, o.vpc, o.id);
+        if constexpr (std::is_same_v<T, Block>) member(blocks_of_, o.subnet, o.id);
+        if constexpr (std::is_same_v<T, Group>) member(groups_of_, o.vpc, o.id);
+        if constexpr (std::is_same_v<T, Rule>) {
+          member(rules_of_, o.group, o.id);
+          if (const auto* group = std::get_if<GroupId>(&o.peer)) member(rules_naming_group_, *group, o.id);
+          if (const auto* list = std::get_if<PrefixListId>(&o.peer)) member(rules_naming_list_, *list, o.id);
+        }
+        if constexpr (std::is_same_v<T, Tni>) {
+          member(tnis_of_subnet_, o.subnet, o.id);
+          if (!o.workload.empty()) member(tnis_of_workload_, o.workload, o.id);
+          for (const GroupId& group : o.groups) member(tnis_of_group_, group, o.id);
+          for (const net::Address& address : o.addresses()) {
+            const Place place{o.vpc, address};
+            if (step == Step::Add) {
+              holders_.try_emplace(place, o.id);
+            } else if (const auto held = holders_.find(place); held != holders_.end() && held->second == o.id) {
+              holders_.erase(held);
+            }
+          }
+        }
+      },
+      object);
+}
+
+std::vector<Object> State::objects() const {
+  std::vector<Object> all;
+  std::apply(
+      [&](const auto&... table) {
+        const auto take = [&](const auto& t) {
+          for (const auto& [id, object] : t) all.emplace_back(object);
+        };
+        (take(table), ...);
+      },
+      tables_);
+  return all;
+}
+
+State State::of(std::vector<Object> objects) {
+  State state;
+  for (Object& object : objects) state.set({.before = std::nullopt, .after = std::move(object)});
+  return state;
+}
+
+}  // namespace weft::model

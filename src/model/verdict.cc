@@ -1,0 +1,135 @@
+#include "model/verdict.h"
+
+#include <algorithm>
+#include <array>
+
+namespace weft::model {
+
+namespace {
+
+struct ReasonRow {
+  std::string_view text;
+  Outcome outcome;
+};
+constexpr std::array kReasons = {
+#define X(name, text, verdict) ReasonRow{text, Outcome::verdict},
+#include "model/reason.inc"
+#undef X
+};
+
+bool in_ranges(const Vpc& vpc, const net::Address& address) {
+  const auto inside = [&](const net::Prefix& range) { return range.contains(address); };
+  return std::any_of(vpc.cidrs.begin(), vpc.cidrs.end(), inside) || (vpc.cidr6 && vpc.cidr6->contains(address));
+}
+
+bool is_router(const State& state, const VpcId& vpc, const net::Address& address) {
+  const Subnet* subnet = state.subnet_of(vpc, address);
+  if (subnet == nullptr) return false;
+  return address == router_of(subnet->cidr) || (subnet->cidr6 && address == router_of(*subnet->cidr6));
+}
+
+bool is_resolver(const State& state, const VpcId& vpc, const net::Address& address) {
+  if (address == link_local_resolver(address.family())) return true;
+  const Subnet* subnet = state.subnet_of(vpc, address);
+  if (subnet == nullptr) return false;
+  return address == resolver_of(subnet->cidr) || (subnet->cidr6 && address == resolver_of(*subnet->cidr6));
+}
+
+}  // namespace
+
+bool peer_matches(const State& state, const Rule& rule, const net::Address& address, const Tni* peer) {
+  if (const auto* prefix = std::get_if<net::Prefix>(&rule.peer)) return prefix->contains(address);
+  if (const auto* group = std::get_if<GroupId>(&rule.peer)) {
+    return peer != nullptr && std::count(peer->groups.begin(), peer->groups.end(), *group) > 0;
+  }
+  const auto& prefixes = state.get(std::get<PrefixListId>(rule.peer)).prefixes;
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](const auto& prefix) { return prefix.contains(address); });
+}
+
+std::string_view text_of(Reason reason) { return kReasons.at(static_cast<size_t>(reason)).text; }
+Outcome outcome_of(Reason reason) { return kReasons.at(static_cast<size_t>(reason)).outcome; }
+
+RuleId first_rule(const State& state, base::WallTime now, const Tni& tni, Direction direction, Mode mode,
+                  const net::Address& peer_address, const Tni* peer, uint8_t protocol, uint16_t selector) {
+  RuleId lowest;
+  for (const GroupId& group : tni.groups) {
+    for (const RuleId& id : state.rules_of(group)) {
+      const Rule& rule = state.get(id);
+      if (rule.direction != direction || rule.mode != mode || !rule.live_at(now)) continue;
+      if (!rule.traffic.matches(protocol, selector) || !peer_matches(state, rule, peer_address, peer)) continue;
+      if (lowest.empty() || id < lowest) lowest = id;
+    }
+  }
+  return lowest;
+}
+
+Reason check_source(const State& state, const VpcId& vpc, const TniId& sender, const net::Address& source) {
+  const Tni* holder = state.holder_of(vpc, source);
+  if (!sender.empty()) {
+    const bool own = holder != nullptr && holder->id == sender;
+    return own || state.get(sender).source_check == SourceCheck::Off ? Reason::None : Reason::SourceCheck;
+  }
+  // The gateway speaks for the outside, the router and the resolver, not for others.
+  const bool service = is_router(state, vpc, source) || is_resolver(state, vpc, source);
+  const bool others = holder != nullptr || (in_ranges(state.get(vpc), source) && !service);
+  return others ? Reason::GatewaySource : Reason::None;
+}
+
+namespace {
+
+// Where it goes: None for the TNI in `target`, or for the gateway if there is none.
+Reason check_target(const State& state, const Opening& opening, const Tni* target) {
+  const Vpc& vpc = state.get(opening.vpc);
+  if (target != nullptr) return target->workload.empty() ? Reason::NoEndpoint : Reason::None;
+  const bool resolver = is_resolver(state, opening.vpc, opening.target);
+  const bool query = (opening.protocol == kUdp || opening.protocol == kTcp) && opening.selector == 53;
+  if (resolver && query && !opening.sender.empty()) return Reason::Resolver;
+  if (resolver || in_ranges(vpc, opening.target)) return Reason::NoEndpoint;
+  const bool from_outside = opening.sender.empty();
+  return from_outside || vpc.internet == Internet::None ? Reason::NoRoute : Reason::None;
+}
+
+}  // namespace
+
+Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of) {
+  Verdict verdict;
+  const auto drop = [&](Reason reason) {
+    verdict.reason = reason;
+    return verdict;
+  };
+  const Tni* sender = opening.sender.empty() ? nullptr : &state.get(opening.sender);
+  const Reason source = check_source(state, opening.vpc, opening.sender, opening.source);
+  if (source != Reason::None) return drop(source);
+  const Tni* target = state.holder_of(opening.vpc, opening.target);
+  if (target != nullptr) verdict.target = target->id;
+  const Reason way = check_target(state, opening, target);
+  if (way != Reason::None) return drop(way);
+
+  if (sender != nullptr) {
+    verdict.egress_rule = rule_of(*sender, Direction::Out, opening.target, target, opening.protocol, opening.selector);
+    if (verdict.egress_rule.empty() && !opening.egress_kept) {
+      verdict.denier = sender->id;
+      return drop(Reason::EgressDenied);
+    }
+  }
+  if (target != nullptr) {
+    verdict.ingress_rule = rule_of(*target, Direction::In, opening.source, sender, opening.protocol, opening.selector);
+    if (verdict.ingress_rule.empty() && !opening.ingress_kept) {
+      verdict.denier = target->id;
+      return drop(Reason::IngressDenied);
+    }
+  }
+  verdict.rule = verdict.ingress_rule.empty() ? verdict.egress_rule : verdict.ingress_rule;
+  verdict.reason = Reason::RuleMatch;
+  return verdict;
+}
+
+Verdict judge(const State& state, base::WallTime now, const Opening& opening) {
+  return judge(state, opening,
+               [&](const Tni& tni, Direction direction, const net::Address& peer_address, const Tni* peer,
+                   uint8_t protocol, uint16_t selector) {
+                 return first_rule(state, now, tni, direction, Mode::Enforce, peer_address, peer, protocol, selector);
+               });
+}
+
+}  // namespace weft::model

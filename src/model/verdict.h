@@ -1,0 +1,65 @@
+// What happens to a packet, straight from the nouns: no tables, no cleverness.
+// The compiled tables and the BPF programs must say the same, always.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "model/state.h"
+
+namespace weft::model {
+
+enum class Reason : uint8_t {
+#define X(name, text, verdict) name,
+#include "model/reason.inc"
+#undef X
+};
+enum class Outcome { Allow, Drop };
+
+std::string_view text_of(Reason reason);  // "ingress-denied"
+Outcome outcome_of(Reason reason);
+
+// The first packet of a flow, seen at the sender's TNI; no sender: it comes from
+// outside, through the gateway of `vpc`.
+struct Opening {
+  VpcId vpc;
+  TniId sender;
+  net::Address source;
+  net::Address target;
+  uint8_t protocol = 0;
+  uint16_t selector = 0;  // target port, or ICMP type << 8 | code
+  // Ends whose rules need not allow it any more: a rule of a group that keeps
+  // flows on revocation once did.
+  bool egress_kept = false;
+  bool ingress_kept = false;
+};
+
+struct Verdict {
+  Reason reason = Reason::None;
+  RuleId rule;   // that let it in, or out where nobody inside receives it
+  TniId target;  // empty: it leaves by the gateway
+  TniId denier;  // whose rules refused it
+  RuleId egress_rule, ingress_rule;
+  bool operator==(const Verdict&) const = default;
+};
+
+// The lowest rule of the TNI that allows the opening from, or to, this peer.
+using RuleOf = std::function<RuleId(const Tni& tni, Direction direction, const net::Address& peer_address,
+                                    const Tni* peer, uint8_t protocol, uint16_t selector)>;
+
+Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of);
+Verdict judge(const State& state, base::WallTime now, const Opening& opening);
+
+// Whether the sender may use the source address at all: None, SourceCheck or
+// GatewaySource.
+Reason check_source(const State& state, const VpcId& vpc, const TniId& sender, const net::Address& source);
+
+// Whether the rule's peer is this one; `peer` as below.
+bool peer_matches(const State& state, const Rule& rule, const net::Address& address, const Tni* peer);
+
+// The lowest rule of these groups that allows the traffic now. `peer` is the
+// TNI at the other end, null beyond the gateway.
+RuleId first_rule(const State& state, base::WallTime now, const Tni& tni, Direction direction, Mode mode,
+                  const net::Address& peer_address, const Tni* peer, uint8_t protocol, uint16_t selector);
+
+}  // namespace weft::model

@@ -1,0 +1,82 @@
+#include "node/found.h"
+
+#include "api/allocate.h"
+
+namespace weft::node {
+
+namespace {
+
+constexpr std::string_view kDefault = "default";
+const net::Prefix kDefaultRange = *net::Prefix::parse("10.210.0.0/16");
+const net::Prefix kFirstBlock = *net::Prefix::parse("10.210.1.0/24");
+
+}  // namespace
+
+std::string name_from_host(std::string_view host) {
+  std::string name;
+  for (const char c : host.substr(0, std::min(host.find('.'), size_t{63}))) {
+    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool plain = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
+    if (plain || (lower == '-' && !name.empty())) name += lower;
+  }
+  while (!name.empty() && name.back() == '-') name.pop_back();
+  return name.empty() ? "machine" : name;
+}
+
+model::Command found_cluster(const std::string& machine_name, base::WallTime now, base::Rng& rng) {
+  using namespace model;
+  model::Command command{.at = now, .actor = "weftd"};
+  const auto put = [&](Object object) { command.operations.emplace_back(Put{std::move(object)}); };
+
+  const Machine machine{.id = MachineId::make(rng), .name = machine_name};
+  const Group group{.id = GroupId::make(rng),
+                    .name = std::string(kDefault),
+                    .vpc = VpcId::make(rng),
+                    .description = "everything talks"};
+  const net::Prefix range6 = api::make_range6(rng);
+  const net::Prefix first6 = net::Prefix::of(range6.first(), 64);
+  const Subnet subnet{.id = SubnetId::make(rng),
+                      .name = std::string(kDefault),
+                      .vpc = group.vpc,
+                      .cidr = kDefaultRange,
+                      .cidr6 = first6};
+  const Workload itself{
+      .id = WorkloadId::make(rng), .name = machine_name, .machine = machine.id, .kind = WorkloadKind::Machine};
+  const TniId tni = TniId::make(rng);
+  const net::Address ip = kFirstBlock.first().plus(1);
+  const uint64_t offset = ip.v4_host_order() - kDefaultRange.first().v4_host_order();
+
+  put(machine);
+  put(group);
+  put(Vpc{.id = group.vpc,
+          .name = std::string(kDefault),
+          .cidrs = {kDefaultRange},
+          .cidr6 = range6,
+          .default_group = group.id,
+          .internet = Internet::Attached});
+  put(subnet);
+  put(Block{.id = BlockId::make(rng), .subnet = subnet.id, .machine = machine.id, .range = kFirstBlock});
+  put(itself);
+  put(Tni{.id = tni,
+          .name = machine_name,
+          .vpc = group.vpc,
+          .subnet = subnet.id,
+          .mac = api::mac_of(tni),
+          .ip = ip,
+          .ip6 = first6.first().plus(offset),
+          .groups = {group.id},
+          .machine = machine.id,
+          .workload = itself.id});
+  for (const Direction direction : {Direction::In, Direction::Out}) {
+    for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+      put(Rule{.id = RuleId::make(rng),
+               .group = group.id,
+               .direction = direction,
+               .peer = net::Prefix::any(family),
+               .description = "everything talks"});
+    }
+  }
+  return command;
+}
+
+}  // namespace weft::node

@@ -1,0 +1,62 @@
+// weftd: the daemon of one instance on one machine.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <filesystem>
+
+#include "node/daemon.h"
+
+namespace {
+
+std::string beside_us(const char* program) {
+  std::error_code fault;
+  const auto own = std::filesystem::read_symlink("/proc/self/exe", fault);
+  return (own.parent_path() / program).string();
+}
+
+int fail(const weft::Error& error) {
+  spdlog::error("{}", error.what);
+  return 1;
+}
+
+int serve(const weft::node::Options& options) {
+  boost::asio::io_context loop(1);
+  boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
+  signals.async_wait([&](const auto& fault, int) {
+    if (!fault) loop.stop();
+  });
+  const auto daemon = weft::node::Daemon::open(loop, options);
+  if (!daemon.ok()) return fail(daemon.error());
+  spdlog::info("ready: {}", options.socket);
+  loop.run();
+  spdlog::info("ends; workloads and traffic go on");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  weft::node::Options options;
+  CLI::App app("weftd: one private cloud network of this machine's workloads");
+  app.add_option("--instance", options.instance, "a name, so that several can share the machine")
+      ->envname("WEFT_INSTANCE");
+  app.add_option("--state-directory", options.state_directory, "what survives a power cycle (/var/lib/weft)");
+  app.add_option("--run-directory", options.run_directory, "what doesn't (/run/weft)");
+  app.add_option("--socket", options.socket, "where the command line finds us")->envname("WEFT_SOCKET");
+  app.add_option("--shim", options.shim, "path of weft-shim")->default_val(beside_us("weft-shim"));
+  bool remove = false;
+  app.add_flag("--remove", remove, "end everything of the instance but its agreed state, then exit");
+  app.set_version_flag("--version", "weftd 0.1.0");
+  CLI11_PARSE(app, argc, argv);
+
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("weftd"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  std::signal(SIGPIPE, SIG_IGN);
+  options = weft::node::with_defaults(options);
+  if (!remove) return serve(options);
+  const auto removed = weft::node::remove_instance(options);
+  return removed.ok() ? 0 : fail(removed.error());
+}

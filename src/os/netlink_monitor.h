@@ -1,0 +1,36 @@
+// Says that something changed in a namespace, so that an event loop reads it
+// anew; what it was, only the reading tells.
+#pragma once
+
+#include "base/result.h"
+#include "os/fd.h"
+
+namespace weft::os {
+
+struct Changes {
+  bool links = false;
+  bool addresses = false;
+  bool routes = false;
+  bool rules = false;
+  bool filters = false;
+  bool any() const { return links || addresses || routes || rules || filters; }
+};
+
+class Monitor {
+ public:
+  // Of the namespace that the calling thread is in; see Netlink about its life.
+  static Result<Monitor> open();
+  static Result<Monitor> open_in(const Fd& netns);
+
+  int fd() const { return socket_.get(); }  // readable when drain() has something to say
+
+  // What changed since the last call; never blocks. A flood may leave some for
+  // the next call. All of it if the kernel dropped notices: then nobody knows.
+  Result<Changes> drain();
+
+ private:
+  explicit Monitor(Fd socket) : socket_(std::move(socket)) {}
+  Fd socket_;
+};
+
+}  // namespace weft::os

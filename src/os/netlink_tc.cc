@@ -1,0 +1,121 @@
+#include "os/netlink_tc.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+
+#include <cerrno>
+
+#include "os/netlink_message.h"
+
+namespace weft::os {
+
+namespace {
+
+constexpr uint32_t parent_of(Hook hook) {
+  return TC_H_MAKE(TC_H_CLSACT, hook == Hook::Ingress ? uint32_t{TC_H_MIN_INGRESS} : uint32_t{TC_H_MIN_EGRESS});
+}
+
+void put_qdisc_message(Message& message, int link) {
+  auto& head = message.header<tcmsg>();
+  head.tcm_ifindex = link;
+  head.tcm_parent = TC_H_CLSACT;
+  head.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+  message.put_text(TCA_KIND, "clsact");
+}
+
+void put_filter_message(Message& message, const FilterPlace& place) {
+  auto& head = message.header<tcmsg>();
+  head.tcm_ifindex = place.link;
+  head.tcm_parent = parent_of(place.hook);
+  head.tcm_handle = place.handle;
+  head.tcm_info = TC_H_MAKE(uint32_t{place.priority} << 16, htons(ETH_P_ALL));
+  message.put_text(TCA_KIND, "bpf");
+}
+
+std::string text_of(const FilterPlace& place) {
+  return fmt::format("filter {}/{} at the {} of link {}", place.priority, place.handle,
+                     place.hook == Hook::Ingress ? "ingress" : "egress", place.link);
+}
+
+std::optional<Filter> parse_filter(const nlmsghdr& message, Hook hook) {
+  const auto* head = header_of<tcmsg>(message);
+  if (head == nullptr || message.nlmsg_type != RTM_NEWTFILTER) return std::nullopt;
+  const auto attributes = Attributes::after<tcmsg>(message);
+  const auto options = attributes.nest(TCA_OPTIONS);
+  // A filter's head, which has no program, comes before the filter.
+  if (attributes.text(TCA_KIND) != "bpf" || !options.has(TCA_BPF_ID)) return std::nullopt;
+  return Filter{.place = {.link = head->tcm_ifindex,
+                          .hook = hook,
+                          .priority = static_cast<uint16_t>(TC_H_MAJ(head->tcm_info) >> 16),
+                          .handle = head->tcm_handle},
+                .program = options.u32(TCA_BPF_ID).value_or(0),
+                .name = options.text(TCA_BPF_NAME)};
+}
+
+Request dump_filters(int link, Hook hook) {
+  Message message(RTM_GETTFILTER, NLM_F_DUMP);
+  auto& head = message.header<tcmsg>();
+  head.tcm_ifindex = link;
+  head.tcm_parent = parent_of(hook);
+  return message.request(fmt::format("read filters of link {}", link));
+}
+
+Result<std::vector<Filter>> read_hook(Netlink& netlink, int link, Hook hook) {
+  return read_rows<Filter>(netlink, dump_filters(link, hook),
+                           [&](const nlmsghdr& row) { return parse_filter(row, hook); });
+}
+
+}  // namespace
+
+Request put_clsact(int link) {
+  Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
+  put_qdisc_message(message, link);
+  return message.request(fmt::format("add the hooks of link {}", link), {EEXIST});
+}
+
+Request remove_clsact(int link) {
+  Message message(RTM_DELQDISC, 0);
+  put_qdisc_message(message, link);
+  // EINVAL, ENOENT: the link has no hooks.
+  return message.request(fmt::format("remove the hooks of link {}", link), {EINVAL, ENOENT, ENODEV});
+}
+
+Request put_filter(const FilterPlace& place, const Fd& program, const std::string& name, Create create) {
+  Message message(RTM_NEWTFILTER, static_cast<uint16_t>(NLM_F_CREATE | (create == Create::Exclusive ? NLM_F_EXCL : 0)));
+  put_filter_message(message, place);
+  message.nest(TCA_OPTIONS, [&] {
+    message.put_u32(TCA_BPF_FD, static_cast<uint32_t>(program.get()));
+    message.put_text(TCA_BPF_NAME, name);
+    message.put_u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
+  });
+  return message.request("add " + text_of(place));
+}
+
+Request remove_filter(const FilterPlace& place) {
+  Message message(RTM_DELTFILTER, 0);
+  put_filter_message(message, place);
+  // EINVAL: the link has no hooks.
+  return message.request("remove " + text_of(place), {ENOENT, ENODEV, EINVAL});
+}
+
+Result<std::vector<Filter>> read_filters(Netlink& netlink, int link) {
+  auto filters = TRY(read_hook(netlink, link, Hook::Ingress));
+  const auto egress = TRY(read_hook(netlink, link, Hook::Egress));
+  filters.insert(filters.end(), egress.begin(), egress.end());
+  return filters;
+}
+
+Result<Hooks> read_hooks(Netlink& netlink, int link) {
+  Hooks hooks = Hooks::Empty;
+  for (const Hook hook : {Hook::Ingress, Hook::Egress}) {
+    TRY(netlink.ask(dump_filters(link, hook), [&](const nlmsghdr& row) {
+      if (row.nlmsg_type == RTM_NEWTFILTER) hooks = Hooks::InUse;
+    }));
+  }
+  return hooks;
+}
+
+}  // namespace weft::os

@@ -1,0 +1,46 @@
+// Traffic control: the clsact queueing discipline and BPF programs on it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "os/netlink.h"
+
+namespace weft::os {
+
+enum class Hook { Ingress, Egress };
+
+// Where a program stands; lower priorities run first.
+struct FilterPlace {
+  int link = 0;
+  Hook hook = Hook::Ingress;
+  uint16_t priority = 1;
+  uint32_t handle = 1;
+  auto operator<=>(const FilterPlace&) const = default;
+};
+
+// Gives the link both hooks. One that is there stays, with its filters. Before
+// the link comes up: on one that is up, the kernel waits for an RCU grace period.
+Request put_clsact(int link);
+// Takes the hooks away, with all filters on them, also those of others.
+Request remove_clsact(int link);
+
+// A program loaded for the classifier type, in direct-action mode: its return
+// value is the verdict. Replace exchanges the program, without a packet
+// between the old and the new one. `name` is shown by `tc` and by read_filters.
+Request put_filter(const FilterPlace& place, const Fd& program, const std::string& name, Create create);
+Request remove_filter(const FilterPlace& place);
+
+struct Filter {
+  FilterPlace place;
+  uint32_t program = 0;  // the kernel's id of the program
+  std::string name;
+  auto operator<=>(const Filter&) const = default;
+};
+// The BPF filters of a link, both hooks; other kinds are left out.
+Result<std::vector<Filter>> read_filters(Netlink& netlink, int link);
+// Filters of any kind at the hooks of a link.
+enum class Hooks { Empty, InUse };
+Result<Hooks> read_hooks(Netlink& netlink, int link);
+
+}  // namespace weft::os

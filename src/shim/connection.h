@@ -1,0 +1,89 @@
+// Connection: one client of the shim's socket. Frames in, frames out, neither
+// ever waiting for the client.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "os/fd.h"
+#include "shim/process.h"
+#include "workload/shim_protocol.h"
+
+namespace weft::shim {
+
+// What a viewer may be behind before it is dropped: more than a screen of anything.
+inline constexpr size_t kMostViewerBacklog = 256 * 1024;
+// What the owner may be behind before the command has to wait.
+inline constexpr size_t kMostOwnerBacklog = 64 * 1024;
+// Input that waits for a command, before its sender has to.
+inline constexpr size_t kMostInputBytes = 64 * 1024;
+
+// Input on its way to a command.
+struct Input {
+  std::string pending;
+  enum class End { Open, Wanted, Done } end = End::Open;
+
+  bool is_full() const { return pending.size() >= kMostInputBytes; }
+  bool has_work() const { return !pending.empty() || end == End::Wanted; }
+};
+
+// As much as the command takes now, and its end.
+void pass_on(Input& input, OurStdio& stdio);
+
+enum class Role {
+  Caller,  // asks and is answered
+  Viewer,  // sees the workload's output
+  Owner,   // and gives its input
+  Exec,    // is the terminal of a command of its own
+};
+
+class Connection {
+ public:
+  Connection(uint64_t id, os::Fd socket) : id_(id), socket_(std::move(socket)) {}
+
+  uint64_t id() const { return id_; }
+  int fd() const { return socket_.get(); }
+
+  void send(workload::FrameType type, std::string_view payload = {});
+  void refuse(const Error& error) { send(workload::FrameType::Refused, workload::encode_refusal(error)); }
+  // Output, cut into frames; a viewer who is too far behind gets the end instead.
+  void stream(workload::FrameType type, std::string_view bytes);
+  // Nothing is read any more; it is over once all is sent.
+  void leave() { leaving_ = true; }
+
+  void flush();
+  // Reads what is there; an unreadable client is closed.
+  void fill();
+  std::optional<workload::Frame> next();
+
+  void close() { socket_.reset(); }
+  bool is_over() const { return !socket_.valid() || (leaving_ && out_.empty()); }
+  bool is_leaving() const { return leaving_; }
+  bool has_output() const { return !out_.empty(); }
+  bool is_behind() const { return backlog_ >= kMostOwnerBacklog; }
+  // Whose output is never lost.
+  bool is_paced() const { return role == Role::Owner || role == Role::Exec; }
+
+  Role role = Role::Caller;
+  enum class Subscription { None, Active } subscription = Subscription::None;
+  // Of the Exec role.
+  std::optional<Process> exec;
+  Input input;
+
+ private:
+  void drop();
+
+  uint64_t id_;
+  os::Fd socket_;
+  workload::FrameReader in_;
+  std::deque<std::string> out_;  // frames; the first may be sent in part
+  size_t sent_ = 0;              // of the first
+  size_t backlog_ = 0;           // bytes in out_
+  bool leaving_ = false;
+};
+
+}  // namespace weft::shim

@@ -1,0 +1,163 @@
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "shim/environment.h"
+#include "shim/shim.h"
+
+namespace weft::shim {
+
+using base::Code;
+using workload::AttachAs;
+using workload::Frame;
+using workload::FrameType;
+using workload::RunState;
+
+namespace {
+
+bool may_ask(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  return peer.uid == 0 || peer.uid == geteuid();
+}
+
+void append_input(Input& input, std::string_view bytes) {
+  if (input.end == Input::End::Open) input.pending += bytes;
+}
+
+void end_input(Input& input) {
+  if (input.end == Input::End::Open) input.end = Input::End::Wanted;
+}
+
+}  // namespace
+
+void Shim::accept_client() {
+  os::Fd socket(accept4(place_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!socket.valid()) return;
+  remove_closed();
+  const uint64_t id = next_connection_++;
+  const bool is_allowed = may_ask(socket.get());
+  const bool is_full = connections_.size() >= kMostConnections;
+  Connection connection(id, std::move(socket));
+  if (!is_allowed) connection.refuse(error(Code::Denied, "only root may ask a shim"));
+  if (is_full) connection.refuse(error(Code::Limit, "this shim has {} connections", kMostConnections));
+  if (is_allowed && !is_full) {
+    connections_.emplace(id, std::move(connection));
+    return;
+  }
+  connection.flush();
+  // Who was dropped and doesn't even read that makes room.
+  for (auto& [other, waiting] : connections_) {
+    if (is_full && waiting.is_leaving() && !waiting.is_paced()) waiting.close();
+  }
+}
+
+// Everything that has arrived whole.
+void Shim::serve(Connection& connection) {
+  while (const auto frame = connection.next()) answer(connection, *frame);
+  connection.flush();
+}
+
+void Shim::answer(Connection& connection, const Frame& frame) {
+  const bool is_input = frame.type == FrameType::Stdin || frame.type == FrameType::StdinEnd;
+  const bool answers_itself = frame.type == FrameType::GetStatus || frame.type == FrameType::Subscribe;
+  const auto done = carry_out(connection, frame);
+  if (!done.ok()) return connection.refuse(done.error());
+  if (!is_input && !answers_itself) connection.send(FrameType::Done);
+}
+
+Result<> Shim::carry_out(Connection& connection, const Frame& frame) {
+  switch (frame.type) {
+    case FrameType::Subscribe: connection.subscription = Connection::Subscription::Active; [[fallthrough]];
+    case FrameType::GetStatus:
+      tell_state();
+      connection.send(FrameType::StatusIs, encode(status_));
+      return {};
+    case FrameType::Signal: return send_signal(connection, TRY(workload::parse_signal(frame.payload)));
+    case FrameType::Stop: {
+      const auto grace = TRY(workload::parse_grace(frame.payload));
+      step(StopAsked{grace.value_or(spec_.stop.grace)});
+      return {};
+    }
+    case FrameType::Restart: {
+      const auto grace = TRY(workload::parse_grace(frame.payload));
+      step(RestartAsked{grace.value_or(spec_.stop.grace)});
+      return {};
+    }
+    case FrameType::Attach: return attach(connection, TRY(workload::parse_attach(frame.payload)));
+    case FrameType::Exec: return start_exec(connection, TRY(workload::parse_command(frame.payload)));
+    case FrameType::Resize: return resize_terminal(connection, TRY(workload::parse_resize(frame.payload)));
+    case FrameType::Stdin:
+    case FrameType::StdinEnd: return take_input(connection, frame);
+    default: return error(Code::Usage, "a frame that only a shim sends");
+  }
+}
+
+Result<> Shim::send_signal(Connection& connection, int number) {
+  const auto& target = connection.role == Role::Exec ? connection.exec : main_;
+  if (!target) return error(Code::Unavailable, "nothing runs that could be signalled");
+  if (kill(target->pid, number) != 0) return base::errno_error("signal", errno);
+  return {};
+}
+
+Result<> Shim::attach(Connection& connection, AttachAs as) {
+  if (connection.role != Role::Caller) return error(Code::Usage, "this connection is a stream already");
+  if (as == AttachAs::Viewer) {
+    connection.role = Role::Viewer;
+    return {};
+  }
+  if (find_owner() != nullptr) return error(Code::Conflict, "another is attached as its owner");
+  connection.role = Role::Owner;
+  return {};
+}
+
+Result<> Shim::start_exec(Connection& connection, workload::Command command) {
+  if (connection.role != Role::Caller) return error(Code::Usage, "this connection is a stream already");
+  const bool runs = main_ && !main_exit_ && (life_.state() == RunState::Running || life_.state() == RunState::Stopping);
+  if (!runs) return error(Code::Unavailable, "the workload is {}", name_of(life_.state()));
+  connection.exec = TRY(shim::launch(within(spec_.command, std::move(command)), *sandbox_, *cgroup_));
+  connection.role = Role::Exec;
+  return {};
+}
+
+Result<> Shim::resize_terminal(Connection& connection, workload::WindowSize size) {
+  if (connection.role == Role::Exec && connection.exec) {
+    resize(connection.exec->stdio, size);
+    return {};
+  }
+  if (connection.role != Role::Owner) return error(Code::Denied, "only its owner resizes a terminal");
+  if (spec_.command.terminal) spec_.command.terminal = size;
+  if (main_) resize(main_->stdio, size);
+  return {};
+}
+
+Result<> Shim::take_input(Connection& connection, const Frame& frame) {
+  if (connection.role != Role::Owner && connection.role != Role::Exec) {
+    return error(Code::Denied, "only its owner gives a workload input");
+  }
+  Input& input = connection.role == Role::Owner ? input_ : connection.input;
+  if (frame.type == FrameType::StdinEnd) {
+    end_input(input);
+  } else {
+    append_input(input, frame.payload);
+  }
+  return {};
+}
+
+void Shim::remove_closed() {
+  for (auto it = connections_.begin(); it != connections_.end();) {
+    auto& connection = it->second;
+    if (!connection.is_over()) {
+      ++it;
+      continue;
+    }
+    // As when a terminal is hung up; who ignores that goes on without anybody watching.
+    if (connection.exec) kill(connection.exec->pid, SIGHUP);
+    it = connections_.erase(it);
+  }
+}
+
+}  // namespace weft::shim

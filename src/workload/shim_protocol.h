@@ -1,0 +1,95 @@
+// The protocol of DIR/sock, a Unix stream socket on which a weft-shim listens.
+//
+//   frame   = length type payload
+//   length  = u32, little endian: bytes of the payload, at most 1 MiB
+//   type    = u8
+//   payload = the bytes of a stream, or lines (lines.h)
+//
+// A request is answered by Done, StatusIs or Refused, in order. A connection
+// may Subscribe, and become one of two streams: Attach (the workload's own
+// input and output) or Exec (a further command inside it, which ends with
+// Exited). What is sent while the shim waits to pass Stdin on is read later:
+// a signal that must overtake input goes over another connection.
+//
+// A viewer that reads too slowly is dropped. The owner's and an exec's output
+// is never lost: while they don't read, the command waits as on any pipe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "workload/command.h"
+#include "workload/status.h"
+
+namespace weft::workload {
+
+enum class FrameType : uint8_t {
+  // to the shim
+  GetStatus = 1,  // -> StatusIs
+  Subscribe = 2,  // -> StatusIs, now and after every change
+  Signal = 3,     // "signal N", to the exec's command on its stream, else to the workload's -> Done
+  Stop = 4,       // ["grace_ms N"] -> Done: it will end, with or without its consent
+  Restart = 5,    // ["grace_ms N"] -> Done: stop and start, or start now if it waits in backoff
+  Attach = 6,     // "as owner|viewer" -> Done, then Stdout and Stderr
+  Exec = 7,       // a command's lines -> Done, then Stdout, Stderr, Exited
+  Stdin = 8,      // bytes, from the owner or the exec's client
+  StdinEnd = 9,
+  Resize = 10,  // "terminal ROWS COLUMNS"
+  // from the shim
+  StatusIs = 64,  // a Status
+  Done = 65,
+  Refused = 66,  // "code CODE", "what TEXT"
+  Stdout = 67,   // bytes
+  Stderr = 68,   // bytes
+  Exited = 69,   // "code N", "signal N"
+  Dropped = 70,  // the viewer was too slow; the connection ends
+};
+
+struct Frame {
+  FrameType type;
+  std::string payload;
+  bool operator==(const Frame&) const = default;
+};
+
+inline constexpr size_t kMostFrameBytes = kMostTextBytes;
+inline constexpr size_t kStreamChunkBytes = 32 * 1024;  // streams are cut into frames of at most this
+
+void append_frame(std::string& out, FrameType type, std::string_view payload);
+
+// Takes bytes as they come and gives whole frames. Holds no more than one frame
+// and what was fed with its end.
+class FrameReader {
+ public:
+  void feed(std::string_view bytes);
+  // Nothing: more bytes are needed. An error: the peer doesn't speak this; close.
+  Result<std::optional<Frame>> next();
+
+ private:
+  std::string buffer_;
+  size_t start_ = 0;  // of the first frame not yet given out
+};
+
+enum class AttachAs { Viewer, Owner };
+
+std::string encode_attach(AttachAs as);
+Result<AttachAs> parse_attach(std::string_view payload);
+std::string encode_grace(std::optional<base::Duration> grace);
+Result<std::optional<base::Duration>> parse_grace(std::string_view payload);
+std::string encode_signal(int signal);
+Result<int> parse_signal(std::string_view payload);
+std::string encode_resize(WindowSize size);
+Result<WindowSize> parse_resize(std::string_view payload);
+std::string encode_command(const Command& command);
+Result<Command> parse_command(std::string_view payload);
+std::string encode_refusal(const Error& error);
+// A refusal that can't be read is an Error that says so.
+Error parse_refusal(std::string_view payload);
+std::string encode_exit(const Exit& exit);
+Result<Exit> parse_exit(std::string_view payload);
+
+}  // namespace weft::workload

@@ -1,0 +1,116 @@
+// A whole machine: the data path judges, the gateways carry in and out.
+#include <gmock/gmock.h>
+
+#include "datapath/datapath.h"
+#include "gateway/rig.h"
+#include "os/clock.h"
+
+namespace weft::gateway {
+namespace {
+
+using namespace testing;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class WholeMachine : public Rig {
+ protected:
+  void build_inside() override {
+    auto opened = datapath::Datapath::open(datapath_options());
+    ASSERT_TRUE(opened.ok()) << opened.error().what;
+    datapath_ = std::move(*opened);
+    instance_ = *os::open_netns("weft");
+  }
+  void TearDown() override {
+    datapath_.reset();
+    EXPECT_TRUE(datapath::Datapath::remove_all(datapath_options()).ok());
+    Rig::TearDown();
+  }
+  static datapath::Datapath::Options datapath_options() {
+    return {.names = {}, .pins = "/run/bpf/data", .self = kSelf, .most_flows = 4096};
+  }
+
+  void update(const World& world) {
+    model::State state = world.state();
+    model::Changes changes;
+    for (model::Object& object : state.objects()) changes.push_back({.before = {}, .after = std::move(object)});
+    datapath_->update(state, changes, {os::now_wall(), os::now_boot()});
+    EXPECT_TRUE(datapath_->problems().empty());
+    web_ = *os::open_netns(datapath::Names{}.netns_of(kWeb));
+    safe_ = *os::open_netns(datapath::Names{}.netns_of(kSafe));
+    reconcile(state);
+  }
+  void connect_instance() override {
+    for (const auto& [vpc, index] : outcome_.devices) {
+      const auto set = datapath_->set_gateway(vpc, index);
+      EXPECT_TRUE(set.ok()) << set.error().what;
+    }
+  }
+
+  std::unique_ptr<datapath::Datapath> datapath_;
+};
+
+TEST_F(WholeMachine, ReachesOut) {
+  update({});
+  const Answerer tcp(outside_, "outside", {kOutside, 0}), udp(outside_, "outside", {kOutside, 0, Kind::Udp});
+  EXPECT_THAT(run(web_, {"ping", "-c1", "-W2", kOutside}), HasSubstr("1 received"));
+  EXPECT_THAT(run(web_, {"ping", "-c1", "-W2", "-s", "4000", kOutside}), HasSubstr("1 received"));
+  EXPECT_EQ(call(web_, {kOutside, tcp.port()}), "outside " + kMachine);
+  EXPECT_EQ(call(web_, {kOutside, udp.port(), Kind::Udp}), "outside " + kMachine);
+  EXPECT_EQ(call(web_, {kOutside, 9, Kind::Udp}), "refused");
+  EXPECT_EQ(call(safe_, {kOutside, tcp.port()}, Expect::Silence), "silence");
+}
+
+TEST_F(WholeMachine, ErrorsOnTheWayComeBack) {
+  ip(router_, "link set far mtu 1300");
+  update({});
+  EXPECT_THAT(run(web_, {"ping", "-c1", "-W2", "-M", "do", "-s", "1300", kOutside}), HasSubstr("mtu = 1300"));
+  EXPECT_THAT(run(web_, {"ping", "-c1", "-W2", "-t1", kOutside}), HasSubstr("From 10.0.1.1"));
+  EXPECT_THAT(run(web_, {"ping", "-c1", "-W2", "-t2", kOutside}), HasSubstr("Time to live exceeded"));
+}
+
+TEST_F(WholeMachine, TheResolverAnswersUnderEveryAddressOfIt) {
+  const Answerer udp4(outside_, "dns", {kOutside, 53, Kind::Udp}), tcp4(outside_, "dns", {kOutside, 53});
+  const Answerer udp6(outside_, "dns", {kOutside6, 53, Kind::Udp}), tcp6(outside_, "dns", {kOutside6, 53});
+  update({});
+  for (const std::string resolver : {"10.0.1.2", "169.254.169.253", "fd12:3456:789a:100::2", "fd00:ec2::253"}) {
+    EXPECT_THAT(call(web_, {resolver, 53, Kind::Udp}), HasSubstr("dns")) << resolver;
+    EXPECT_THAT(call(web_, {resolver, 53}), HasSubstr("dns")) << resolver;
+  }
+  EXPECT_THAT(call(safe_, {"10.0.1.2", 53, Kind::Udp}), HasSubstr("dns"));
+}
+
+TEST_F(WholeMachine, PublishedPortsFromEverywhere) {
+  update({.publish = kPorts});
+  const Answerer tcp4(web_, "web", {kInside, 80}), tcp6(web_, "web", {kInside6, 80});
+  const Answerer udp4(web_, "web", {kInside, 53, Kind::Udp}), udp6(web_, "web", {kInside6, 53, Kind::Udp});
+  EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
+  EXPECT_EQ(call(outside_, {kMachine6, 8080}), "web " + kOutside6);
+  EXPECT_EQ(call(outside_, {kMachine, 5353, Kind::Udp}), "web " + kOutside);
+  EXPECT_EQ(call(outside_, {kMachine6, 5353, Kind::Udp}), "web " + kOutside6);
+  EXPECT_EQ(call(machine_, {"127.0.0.1", 8080}), "web " + kRouter);
+  EXPECT_EQ(call(machine_, {"::1", 8080}), "web " + kRouter6);
+  EXPECT_EQ(call_unconnected(machine_, {"127.0.0.1", 5353, Kind::Udp}).peer, "127.0.0.1");
+  EXPECT_EQ(call(web_, {kMachine, 8080}), "web " + kRouter);
+  EXPECT_EQ(call(web_, {kMachine6, 8080}), "web " + kRouter6);
+}
+
+TEST_F(WholeMachine, GroupsGovernPublishedPorts) {
+  const model::Publication closed{.address = {}, .port = 9090, .target_port = 90, .protocol = model::kTcp};
+  update({.publish = {closed}});
+  const Answerer web(web_, "web", {kInside, 90});
+  EXPECT_EQ(call(outside_, {kMachine, 9090}, Expect::Silence), "silence");
+  EXPECT_EQ(call(machine_, {"127.0.0.1", 9090}, Expect::Silence), "silence");
+}
+
+TEST_F(WholeMachine, TheMachineCallsStraightWhereItHasAnInterface) {
+  update({.publish = kPorts, .machine_in_shop = true});
+  const Answerer tcp(web_, "web", {kInside, 80}), udp(web_, "web", {kInside, 53, Kind::Udp});
+  const Called called = call_connected(machine_, {"127.0.0.1", 8080});
+  EXPECT_EQ(called.answer, "web 10.0.1.200");
+  EXPECT_EQ(called.peer, "127.0.0.1");
+  EXPECT_EQ(call_unconnected(machine_, {kMachine, 5353, Kind::Udp}).answer, "web 10.0.1.200");
+  EXPECT_EQ(call(machine_, {kInside, 80}), "web 10.0.1.200");
+}
+
+}  // namespace
+}  // namespace weft::gateway

@@ -1,0 +1,56 @@
+#!/bin/bash
+# The long proofs, one after the other: more steps of the three verdicts than the
+# tests take, seeded mutants, races, and each parser's fuzzer. Each can be named:
+#
+#   tools/verify.sh [verdicts] [mutants] [races] [fuzz]
+#
+# WEFT_STEPS (10,000,000), WEFT_SEED (a new one), WEFT_FUZZ_SECONDS (600, for each
+# parser). What is found is in build/verify.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+readonly found=$PWD/build/verify
+readonly jobs=${WEFT_JOBS:-$(nproc)}
+mkdir -p "$found"
+
+build() {
+  local preset=$1
+  shift
+  [ "build/$preset/build.ninja" -nt CMakePresets.json ] || cmake --preset "$preset" >/dev/null
+  ninja -C "build/$preset" -j "$jobs" "$@"
+}
+
+verdicts() {
+  build verify
+  WEFT_STEPS=${WEFT_STEPS:-10000000} build/verify/src/datapath/verdict_system_test
+}
+
+mutants() {
+  build verify
+  test/mutants.sh build/verify
+}
+
+races() {
+  build tsan
+  ctest --test-dir build/tsan --output-on-failure -j "$jobs" -LE system
+}
+
+fuzz() {
+  build fuzz fuzz_targets
+  local target name
+  for target in build/fuzz/fuzz/*_fuzz; do
+    name=$(basename "$target")
+    mkdir -p "$found/corpus/$name"
+    echo "$name"
+    "$target" -max_total_time="${WEFT_FUZZ_SECONDS:-600}" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+      -artifact_prefix="$found/$name-" "$found/corpus/$name" >"$found/$name.log" 2>&1 ||
+      { tail -n 40 "$found/$name.log" >&2; echo "verify: $name found an input: $found/$name-*" >&2; return 1; }
+  done
+}
+
+[ $# -gt 0 ] || set -- verdicts mutants races fuzz
+for proof in "$@"; do
+  case $proof in
+    verdicts | mutants | races | fuzz) echo "== $proof" && "$proof" ;;
+    *) echo "usage: $0 [verdicts] [mutants] [races] [fuzz]" >&2; exit 2 ;;
+  esac
+done
