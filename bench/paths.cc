@@ -84,7 +84,7 @@ Result<Path> routed_with_nftables() {
     done
     ip netns exec nf sh -ec 'echo 1 > /proc/sys/net/ipv4/ip_forward
       nft -f -' <<'N'
-table inet policy {
+table inet bench {
   chain forward {
     type filter hook forward priority 0; policy drop;
     ct state established,related counter accept
