@@ -47,6 +47,7 @@ enum {
   MOST_CELLS = 4194304,
   MOST_FLOWS = 1048576,
   MOST_DATAGRAMS = 8192,
+  CUT_SECONDS = 60,          /* for so long a cut flow tells its ends */
   LONGEST_CHAIN = 64,        /* choices walked for one packet */
   MOST_PIECES = 64,          /* fragments of one datagram */
   MOST_OPEN_DATAGRAMS = 256, /* of one TNI, begun in the last 5 s and not complete */
@@ -199,7 +200,8 @@ enum flow_state {
   FLOW_UDP_BOTH_WAYS,
   FLOW_OTHER,
 };
-enum { FLOW_KEEP_OUT = 1, FLOW_KEEP_IN = 2, FLOW_KEEP = 3, FLOW_EXEMPT = 4 };
+/* A flow that was cut stays until its ends were told, or the rules allow it again. */
+enum { FLOW_KEEP_OUT = 1, FLOW_KEEP_IN = 2, FLOW_KEEP = 3, FLOW_EXEMPT = 4, FLOW_CUT = 8 };
 struct flow_end {
   u32 tni;     /* slot; 0: beyond the gateway */
   u32 salt;    /* the TNI's when the flow was opened: with another one the flow is over */
@@ -273,7 +275,7 @@ struct counters {
 ABI_SIZE(counters, 40);
 
 /* The flow log's records, through the ring buffer. */
-enum event_kind { EVENT_DROP = 1, EVENT_FLOW_END = 2, EVENT_AUDIT = 3, EVENT_CUT = 4 };
+enum event_kind { EVENT_DROP = 1, EVENT_FLOW_END = 2, EVENT_AUDIT = 3 };
 struct event {
   u64 time; /* boot time, ns */
   u64 rule; /* the rule's number, or 0 */

@@ -24,8 +24,7 @@ static __always_inline int drop(struct scratch* s, u32 sender, u32 reason) {
   struct counters* counters = counters_of(sender ? sender : judgement->target);
   count_reason(reason);
   if (counters) counters->drops += 1;
-  event_packet(&s->packet, reason == REASON_Revoked ? EVENT_CUT : EVENT_DROP, reason, judgement->denier,
-               judgement->rule);
+  event_packet(&s->packet, EVENT_DROP, reason, judgement->denier, judgement->rule);
   return TC_ACT_SHOT;
 }
 

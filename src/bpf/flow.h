@@ -71,9 +71,10 @@ static __always_inline u8 next_state(struct flow* flow, const struct packet* pac
   return state;
 }
 
-/* A new connection on the ports of one that is closing. */
+/* A new connection on the ports of one that is closing, or was cut. */
 static __always_inline int reopens(const struct flow* flow, const struct packet* packet) {
-  return flow->state == FLOW_TCP_CLOSING && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+  if (flow->state != FLOW_TCP_CLOSING && !(flow->flags & FLOW_CUT)) return 0;
+  return (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
 static __always_inline u64 timeout_of(u32 tni_slot, u8 state) {
@@ -105,6 +106,26 @@ static __always_inline void flow_forget(const struct flow_key* key, struct flow*
   if (place) place->vpc = 0;
   bpf_map_push_elem(&flow_free, &slot, 0);
   count_flow(owner, -1);
+}
+
+static __always_inline void flow_finish(const struct flow_key* key, struct flow* flow, u64 now) {
+  if (!(flow->flags & FLOW_CUT)) event_flow_end(key, flow, now);
+  flow_forget(key, flow);
+}
+
+/* No packet of it passes any more. Another processor may just have let one pass by
+ * the rules before the change, and prolonged it. */
+static __always_inline void flow_cut(const struct flow_key* key, struct flow* flow, u64 now) {
+  u64 until = now + CUT_SECONDS * SECOND;
+  if (!(flow->flags & FLOW_CUT)) {
+    event_flow_end(key, flow, now);
+    flow->end[0].packets = flow->end[0].bytes = flow->end[1].packets = flow->end[1].bytes = 0;
+    flow->started = now;
+    flow->flags |= FLOW_CUT;
+    flow->expires = until;
+  } else if (flow->expires > until) {
+    flow->expires = until;
+  }
 }
 
 /* Whether the TNI may hold one more flow. */

@@ -257,8 +257,7 @@ static __always_inline u32 judge_by_rules(struct scratch* s, u32 end, u32 genera
     int over = is_over(&s->key, flow, packet->now);
     if (!over && mine->tni != packet->tni) return packet->tni ? REASON_SourceCheck : REASON_GatewaySource;
     if (over || reopens(flow, packet)) {
-      event_flow_end(&s->key, flow, packet->now);
-      flow_forget(&s->key, flow);
+      flow_finish(&s->key, flow, packet->now);
       flow = NULL;
     }
   }
@@ -276,8 +275,12 @@ static __always_inline u32 judge_by_rules(struct scratch* s, u32 end, u32 genera
   u32 denied = reason == REASON_EgressDenied || reason == REASON_IngressDenied;
   if (denied) audit(s, reason, generation);
   if (!flow) return reason;
-  flow_forget(&s->key, flow);
-  return denied ? REASON_Revoked : reason;
+  if (!denied) {
+    flow_finish(&s->key, flow, packet->now);
+    return reason;
+  }
+  flow_cut(&s->key, flow, packet->now);
+  return REASON_Revoked;
 }
 
 /* Whether the flow of s->key may pass: Related or CONTINUE. Changes nothing. */

@@ -9,6 +9,7 @@
 #include <linux/icmpv6.h>
 #include <linux/ipv6.h>
 
+#include "bpf/checksum.h"
 #include "bpf/deliver.h"
 #include "bpf/judge.h"
 #include "bpf/parse.h"
@@ -63,14 +64,6 @@ static __always_inline int answer_arp(struct __sk_buff* skb, const struct tni* t
   return set_macs(skb, arp.target_mac) == 0 ? REASON_Answered : REASON_Malformed;
 }
 
-static __always_inline u16 fold(u64 sum) {
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return (u16)~sum;
-}
-
 /* Turns a neighbour solicitation into the router's advertisement, in place. */
 static __always_inline int answer_solicitation(struct __sk_buff* skb, const struct tni* tni, struct ipv6hdr* ip) {
   const u8 router[6] = ROUTER_MAC;
@@ -89,13 +82,8 @@ static __always_inline int answer_solicitation(struct __sk_buff* skb, const stru
   nd.icmp.icmp6_dataun.un_data32[0] = bpf_htonl(0xe0000000); /* router, solicited, override */
   nd.option = 2;                                             /* the target's link-layer address */
   __builtin_memcpy(nd.mac, router, 6);
-  struct {
-    be32 length, next;
-  } pseudo = {.length = bpf_htonl(sizeof nd), .next = bpf_htonl(IPPROTO_ICMPV6)};
-  u64 sum = (u64)bpf_csum_diff(NULL, 0, (be32*)&ip->saddr, 32, 0);
-  sum = (u64)bpf_csum_diff(NULL, 0, (be32*)&pseudo, sizeof pseudo, (u32)sum);
-  sum = (u64)bpf_csum_diff(NULL, 0, (be32*)&nd, sizeof nd, (u32)sum);
-  nd.icmp.icmp6_cksum = fold(sum);
+  u32 sum = pseudo_sum((struct address*)&ip->saddr, (struct address*)&ip->daddr, IPPROTO_ICMPV6, sizeof nd);
+  nd.icmp.icmp6_cksum = (u16)~fold(sum_of(&nd, sizeof nd, sum));
   if (bpf_skb_store_bytes(skb, ETH_LENGTH, ip, sizeof *ip, 0) != 0 ||
       bpf_skb_store_bytes(skb, ETH_LENGTH + sizeof *ip, &nd, sizeof nd, 0) != 0) {
     return REASON_Malformed;

@@ -33,8 +33,7 @@ static long sweep_slot(u32 index, void* context) {
   struct flow_key key = *place;
   struct flow* flow = bpf_map_lookup_elem(&flows, &key);
   if (!flow || flow->slot != slot || !is_over(&key, flow, sweep->now)) return 0;
-  event_flow_end(&key, flow, sweep->now);
-  flow_forget(&key, flow);
+  flow_finish(&key, flow, sweep->now);
   return 0;
 }
 

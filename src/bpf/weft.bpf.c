@@ -10,6 +10,7 @@
 #include "bpf/neighbour.h"
 #include "bpf/parse.h"
 #include "bpf/sweep.h"
+#include "bpf/tell.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -33,6 +34,7 @@ static __always_inline int carry(struct __sk_buff* skb, struct scratch* s, u32 s
     case REASON_RuleMatch:
     case REASON_Related:
     case REASON_Resolver: return deliver(skb, s, sender, vpc);
+    case REASON_Revoked: drop(s, sender, REASON_Revoked); return tell_ends(skb, s);
     default: return drop(s, sender, (u32)reason);
   }
 }

@@ -47,6 +47,7 @@ Result<std::unique_ptr<Datapath>> Datapath::open(const Options& options) {
   std::unique_ptr<Datapath> datapath(new Datapath(options, std::move(bpf)));
   datapath->links_ = TRY(Links::open(options.names).within("data path"));
   TRY_VOID(datapath->adopt().within("data path: adopt what is there"));
+  TRY_VOID(datapath->links_->judge_tnis_by(datapath->bpf_.from_tni()).within("data path"));
   return datapath;
 }
 
@@ -209,7 +210,8 @@ Result<> Datapath::drop_interface(const model::TniId& id) {
     TRY_VOID(bpf_.tnis.put(*slot, row));
   }
   TRY_VOID(bpf_.devices.remove(static_cast<uint32_t>(ifindex)));
-  return links_->remove(ifindex);
+  links_->remove(ifindex);
+  return {};
 }
 
 Result<> Datapath::make_interface(const Interface& interface) {
@@ -219,14 +221,13 @@ Result<> Datapath::make_interface(const Interface& interface) {
   int ifindex = 0;
   if (found != found_.end() && found->second.fingerprint == interface.fingerprint()) {
     ifindex = found->second.index;
-    TRY_VOID(links_->attach_program(ifindex, bpf_.from_tni(), "weft_from_tni"));
     found_.erase(found);
   } else {
     if (found != found_.end()) {
-      TRY_VOID(links_->remove(found->second.index));
+      links_->remove(found->second.index);
       found_.erase(found);
     }
-    ifindex = TRY(links_->create(interface, bpf_.from_tni()));
+    ifindex = TRY(links_->create(interface));
   }
   held_[interface.tni] = {interface, ifindex};
   TRY_VOID(bpf_.devices.put(static_cast<uint32_t>(ifindex), {.kind = abi::DEVICE_TNI, .slot = *slot}));
@@ -244,7 +245,7 @@ void Datapath::sync_workload(const model::State& state, const model::WorkloadId&
     attempt(id.text, links_->make_netns(name).within("namespace of workload " + id.text));
     netns_.insert(name);
   } else if (netns_.contains(name)) {
-    attempt(id.text, links_->drop_netns(name));
+    links_->drop_netns(name);
     netns_.erase(name);
   }
 }
@@ -336,12 +337,12 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
 
 // After the first update: whatever of an earlier life nothing wants any more.
 Result<> Datapath::remove_leftovers(const model::State& state) {
-  for (const auto& [tni, link] : found_) TRY_VOID(links_->remove(link.index));
+  for (const auto& [tni, link] : found_) links_->remove(link.index);
   found_.clear();
   for (const std::string& name : std::set<std::string>(netns_)) {
     const model::WorkloadId id{name.substr(options_.names.base().size() + 1)};
     if (state.find(id) != nullptr) continue;
-    TRY_VOID(links_->drop_netns(name));
+    links_->drop_netns(name);
     netns_.erase(name);
   }
   std::set<uint32_t> devices;
@@ -413,7 +414,7 @@ Result<> Datapath::set_gateway(const model::VpcId& vpc, int ifindex) {
   } else {
     gateways_[vpc] = ifindex;
     TRY_VOID(bpf_.devices.put(static_cast<uint32_t>(ifindex), {.kind = abi::DEVICE_GATEWAY, .slot = slot}));
-    TRY_VOID(links_->attach_program(ifindex, bpf_.from_gateway(), "weft_from_gw"));
+    TRY_VOID(links_->judge_gateway_by(ifindex, bpf_.from_gateway()));
   }
   abi::vpc row = TRY(bpf_.vpcs.get(slot));
   row.gateway = static_cast<uint32_t>(ifindex);

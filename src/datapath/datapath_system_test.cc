@@ -6,6 +6,7 @@
 #include "datapath/datapath.h"
 #include "os/bpffs.h"
 #include "os/clock.h"
+#include "os/conversation.h"
 #include "os/isolated.h"
 #include "os/netns.h"
 #include "os/process.h"
@@ -92,6 +93,30 @@ class DatapathTest : public os::Isolated {
     return done->status;
   }
   bool pings(const model::TniId& from, const std::string& to) { return in(from, {"ping", "-c1", "-W1", to}) == 0; }
+  os::Fd netns_of(const model::TniId& tni) {
+    return *os::open_netns(Names{}.netns_of(state_.get(tni).workload));
+  }
+  os::Conversation converse(int type, const model::TniId& client, const model::TniId& server, const Address& at) {
+    auto made = os::Conversation::start(type, netns_of(client), {at, 7000}, netns_of(server), {at, 7000});
+    EXPECT_TRUE(made.ok()) << made.error().what;
+    return made.ok() ? std::move(*made) : os::Conversation();
+  }
+  // Two TNIs, and the one rule by which the first may call the second.
+  void allow_calls() {
+    caller_ = workload("caller", "10.0.1.10", default_group_);
+    called_ = workload("called", "10.0.1.11", default_group_);
+    allow(default_group_, Direction::Out, "all", Prefix::any(net::Family::V4));
+    allow(default_group_, Direction::Out, "all", Prefix::any(net::Family::V6));
+    calls_ = allow(default_group_, Direction::In, "all", default_group_);
+  }
+  void cut() { run({.operations = {model::Remove{calls_}}}); }
+  void join() {
+    apply({model::Rule{.id = calls_,
+                       .group = default_group_,
+                       .direction = Direction::In,
+                       .traffic = *model::Traffic::parse("all"),
+                       .peer = default_group_}});
+  }
   model::RuleId allow(model::GroupId group, Direction direction, const std::string& traffic, model::Peer peer) {
     const auto rule = id<model::RuleId>();
     apply({model::Rule{.id = rule,
@@ -109,6 +134,9 @@ class DatapathTest : public os::Isolated {
   model::SubnetId subnet_ = id<model::SubnetId>();
   model::GroupId default_group_ = id<model::GroupId>();
   std::unique_ptr<Datapath> datapath_;
+  model::TniId caller_, called_;
+  model::RuleId calls_;
+  const std::vector<Address> both_families_ = {*Address::parse("10.0.1.11"), *Address::parse("fd12:3456:789a:1::11")};
 };
 
 TEST_F(DatapathTest, OnlyWhatARuleAllowsPassesInBothFamilies) {
@@ -161,6 +189,59 @@ TEST_F(DatapathTest, ALinkThatSomebodyRemovesComesBack) {
   EXPECT_EQ(datapath_->heal(state_, {os::now_wall(), os::now_boot()}).size(), 1u);
   EXPECT_TRUE(pings(a, "10.0.1.11"));
   EXPECT_TRUE(datapath_->heal(state_, {os::now_wall(), os::now_boot()}).empty());
+}
+
+// Whoever speaks first is told by that packet, the other end by its copy.
+TEST_F(DatapathTest, BothEndsOfAConnectionThatIsCutAreReset) {
+  allow_calls();
+  for (const Address& at : both_families_) {
+    for (const bool client_speaks : {true, false}) {
+      const auto talk = converse(SOCK_STREAM, caller_, called_, at);
+      cut();
+      const auto& [first, second] = std::tie(client_speaks ? talk.client : talk.server, client_speaks ? talk.server : talk.client);
+      EXPECT_TRUE(os::Conversation::say(first));
+      EXPECT_EQ(os::Conversation::told(first), ECONNRESET) << at.text() << client_speaks;
+      EXPECT_EQ(os::Conversation::told(second), ECONNRESET) << at.text() << client_speaks;
+      join();
+    }
+  }
+}
+
+TEST_F(DatapathTest, ABulkTransferThatIsCutIsResetAtBothEnds) {
+  allow_calls();
+  for (const Address& at : both_families_) {
+    const auto talk = converse(SOCK_STREAM, caller_, called_, at);
+    const std::vector<char> much(1 << 20);
+    const auto push = [&] { return send(talk.client.get(), much.data(), much.size(), MSG_NOSIGNAL | MSG_DONTWAIT); };
+    EXPECT_GT(push(), 0);
+    cut();
+    // The receiver makes room, so that the sender goes on.
+    std::vector<char> taken(1 << 16);
+    while (recv(talk.server.get(), taken.data(), taken.size(), MSG_DONTWAIT) > 0) {
+    }
+    (void)push();
+    EXPECT_EQ(os::Conversation::told(talk.client), ECONNRESET) << at.text();
+    EXPECT_EQ(os::Conversation::told(talk.server), ECONNRESET) << at.text();
+    join();
+  }
+}
+
+TEST_F(DatapathTest, OtherwiseWhoSendsIsToldThatItIsProhibited) {
+  allow_calls();
+  for (const Address& at : both_families_) {
+    const int prohibited = at.is_v4() ? EHOSTUNREACH : EACCES;
+    const auto talk = converse(SOCK_DGRAM, caller_, called_, at);
+    cut();
+    for (const auto& end : {std::cref(talk.client), std::cref(talk.server)}) {
+      EXPECT_TRUE(os::Conversation::say(end));
+      EXPECT_EQ(os::Conversation::told(end), prohibited) << at.text();
+    }
+    EXPECT_FALSE(os::Conversation::heard(talk.server));
+    // What is allowed again goes on at once.
+    join();
+    EXPECT_TRUE(os::Conversation::say(talk.client));
+    EXPECT_TRUE(os::Conversation::heard(talk.server));
+  }
 }
 
 }  // namespace

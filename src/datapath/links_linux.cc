@@ -1,8 +1,10 @@
 #include "datapath/links_linux.h"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/text.h"
@@ -21,51 +23,100 @@ constexpr uint32_t kDoomed = 0x77656674;  // group of the links that wait for th
 constexpr int kFirstIndex = 1 << 16;      // above what the kernel chooses by itself for long
 constexpr uint32_t kFirstTable = 1000;    // routing tables of eth1, eth2, ... in a workload
 constexpr uint32_t kRulePriority = 1000;
+constexpr uint32_t kTniBlock = 1;  // its filter judges what the TNIs send
 constexpr int kLoopback = 1;  // the first device of every namespace
 
 }  // namespace
 
-// Removes doomed links, many with one wait. It holds no state but the word that
-// there is something to do.
+// Removes doomed links and the namespaces that had them, many with one wait: the
+// kernel lets nobody else change links during it, so it is left until no more come
+// for a moment. A namespace's name costs a wait of its own.
 class Links::Remover {
  public:
   explicit Remover(os::Netlink netlink) : netlink_(std::move(netlink)), thread_([this] { run(); }) {}
   ~Remover() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    wake_.notify_one();
+    change([this] { stop_ = true; });
     thread_.join();
   }
-  void wake() {
+  void remove_link(int index) {
+    change([&] { links_.insert(index); });
+  }
+  bool is_to_remove(int index) {
+    const std::lock_guard lock(mutex_);
+    return links_.contains(index);
+  }
+  void remove_netns(const std::string& name) {
+    change([&] { names_.insert(name); });
+  }
+  // The name is wanted again: it stays, or is gone when this returns.
+  void keep_netns(const std::string& name) {
+    std::unique_lock lock(mutex_);
+    names_.erase(name);
+    removed_.wait(lock, [&] { return removing_ != name; });
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds kGather{50}, kGatherAtMost{500};
+  static constexpr size_t kAtOnce = 500;  // links: for so many nobody else waits long
+
+  template <class Change>
+  void change(Change&& change) {
     {
       const std::lock_guard lock(mutex_);
-      work_ = true;
+      change();
     }
     wake_.notify_one();
   }
 
- private:
+  bool has_work() const { return !links_.empty() || !names_.empty(); }
+  size_t work() const { return links_.size() + names_.size(); }
+
   void run() {
     std::unique_lock lock(mutex_);
     while (true) {
-      wake_.wait(lock, [this] { return stop_ || work_; });
-      if (!work_) return;
-      work_ = false;
-      lock.unlock();
-      // None left in the group is an error that says nothing; a failure is seen
-      // when the links are read again.
-      (void)netlink_.apply({os::remove_link_group(kDoomed)});
-      lock.lock();
+      wake_.wait(lock, [this] { return stop_ || has_work(); });
+      if (!has_work()) return;
+      const auto latest = Clock::now() + kGatherAtMost;
+      for (size_t known = 0; !stop_ && known != work() && Clock::now() < latest;) {
+        known = work();
+        wake_.wait_for(lock, kGather, [this] { return stop_; });
+      }
+      while (!links_.empty()) remove_some_links(lock);
+      while (!names_.empty()) remove_next_name(lock);
     }
+  }
+
+  // A failure is seen when the links are read again.
+  void remove_some_links(std::unique_lock<std::mutex>& lock) {
+    std::vector<os::Request> requests;
+    while (!links_.empty() && requests.size() < kAtOnce) {
+      const int index = links_.extract(links_.begin()).value();
+      requests.push_back(os::change_link({.index = index, .alias = "", .group = kDoomed}));
+      requests.back().done = {ENODEV};
+    }
+    lock.unlock();
+    (void)netlink_.apply(requests);
+    (void)netlink_.apply({os::remove_link_group(kDoomed)});
+    lock.lock();
+  }
+
+  void remove_next_name(std::unique_lock<std::mutex>& lock) {
+    removing_ = names_.extract(names_.begin()).value();
+    lock.unlock();
+    (void)os::remove_netns(removing_);  // what stays is removed with the leftovers
+    lock.lock();
+    removing_.clear();
+    removed_.notify_all();
   }
 
   os::Netlink netlink_;
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, removed_;
+  std::set<int> links_;
+  std::set<std::string> names_;
+  std::string removing_;
   bool stop_ = false;
-  bool work_ = false;
   std::thread thread_;
 };
 
@@ -79,13 +130,13 @@ Result<std::unique_ptr<Links>> Links::open(const Names& names) {
   links->names_ = names;
   links->own_netns_ = std::move(netns);
   links->next_index_ = kFirstIndex;
-  for (const os::Link& link : TRY(os::read_links(links->own_))) {
-    links->next_index_ = std::max(links->next_index_, link.index + 1);
-  }
-  TRY_VOID(links->own_.apply({os::change_link({.index = kLoopback, .state = os::LinkState::Up})}));
   os::Netlink for_remover = TRY(os::Netlink::open_in(links->own_netns_));
   links->remover_ = std::make_unique<Remover>(std::move(for_remover));
-  links->remover_->wake();
+  for (const os::Link& link : TRY(os::read_links(links->own_))) {
+    links->next_index_ = std::max(links->next_index_, link.index + 1);
+    if (link.group == kDoomed) links->remover_->remove_link(link.index);
+  }
+  TRY_VOID(links->own_.apply({os::change_link({.index = kLoopback, .state = os::LinkState::Up})}));
   return links;
 }
 
@@ -99,11 +150,12 @@ Result<std::vector<FoundLink>> Links::read() {
   return found;
 }
 
-Result<int> Links::create(const Interface& interface, const os::Fd& program) {
+Result<int> Links::create(const Interface& interface) {
   const std::string what = "attach TNI " + interface.tni.text;
   os::Fd netns = interface.home == Home::Machine ? TRY(os::current_netns().within(what))
                                                  : TRY(os::open_netns(interface.netns).within(what));
   os::Netlink inside = TRY(os::Netlink::open_in(netns));
+  TRY_VOID(free_name(interface.machine_side));
   // Chosen indexes let one message make the pair and the next ones use it.
   const int index = next_index_++;
   const int peer =
@@ -118,8 +170,7 @@ Result<int> Links::create(const Interface& interface, const os::Fd& program) {
                {.name = interface.device, .index = peer, .mac = interface.mac, .mtu = interface.mtu, .netns = &netns}}),
       os::change_link({.index = index, .alias = interface.tni.text + " " + interface.fingerprint()}),
       os::suppress_link_local(index),
-      os::put_clsact(index),
-      os::put_filter({.link = index}, program, "weft_from_tni", os::Create::Replace),
+      os::put_shared_ingress(index, kTniBlock),
       os::change_link({.index = index, .state = os::LinkState::Up}),
   };
   TRY_VOID(own_.apply(requests).within(what));
@@ -170,26 +221,36 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
   return netlink.apply(requests);
 }
 
-Result<> Links::attach_program(int index, const os::Fd& program, const std::string& name) {
-  return own_.apply({os::put_clsact(index), os::put_filter({.link = index}, program, name, os::Create::Replace)});
+// The loopback device holds the block while there is no TNI; nothing is sent on it.
+Result<> Links::judge_tnis_by(const os::Fd& program) {
+  return own_.apply({os::put_shared_ingress(kLoopback, kTniBlock),
+                     os::put_filter({.block = kTniBlock}, program, "weft_from_tni", os::Create::Replace)});
 }
 
-Result<> Links::remove(int index) {
-  // A name that nothing asks for, so that the TNI can come back at once.
-  TRY_VOID(own_.apply(
-      {os::change_link({.index = index, .state = os::LinkState::Down}),
-       os::change_link({.index = index, .name = "gone" + std::to_string(index), .alias = "", .group = kDoomed})}));
-  remover_->wake();
-  return {};
+Result<> Links::judge_gateway_by(int index, const os::Fd& program) {
+  return own_.apply({os::put_clsact(index), os::put_filter({.link = index}, program, "weft_from_gw", os::Create::Replace)});
+}
+
+void Links::remove(int index) { remover_->remove_link(index); }
+
+// The name may be that of a link that waits for the remover: the TNI comes back.
+Result<> Links::free_name(const std::string& name) {
+  const auto link = TRY(os::find_link(own_, name));
+  if (!link || (link->group != kDoomed && !remover_->is_to_remove(link->index))) return {};
+  os::Request down = os::change_link({.index = link->index, .state = os::LinkState::Down});
+  os::Request rename = os::change_link({.index = link->index, .name = "gone" + std::to_string(link->index)});
+  down.done = rename.done = {ENODEV};  // the remover was quicker
+  return own_.apply({std::move(down), std::move(rename)});
 }
 
 Result<> Links::make_netns(const std::string& name) {
+  remover_->keep_netns(name);
   if (TRY(os::find_netns(name))) return {};
   const os::Fd netns = TRY(os::create_netns(name));
   os::Netlink netlink = TRY(os::Netlink::open_in(netns));
   return netlink.apply({os::change_link({.index = kLoopback, .state = os::LinkState::Up})});
 }
 
-Result<> Links::drop_netns(const std::string& name) { return os::remove_netns(name); }
+void Links::drop_netns(const std::string& name) { remover_->remove_netns(name); }
 
 }  // namespace weft::datapath

@@ -28,24 +28,27 @@ class Links {
 
   // The machine's sides that are there.
   Result<std::vector<FoundLink>> read();
-  // Makes the pair, configures the workload's end and brings both up. The program
-  // stands at the machine's side before the first packet. Answers its index.
-  Result<int> create(const Interface& interface, const os::Fd& program);
-  // Puts a program in front of what comes from the link, in place of ours.
-  Result<> attach_program(int index, const os::Fd& program, const std::string& name);
-  // Cuts the link at once; the devices go a little later.
-  Result<> remove(int index);
+  // Puts the program in front of what comes from all TNIs, in place of an earlier
+  // one. Before the first of them is made.
+  Result<> judge_tnis_by(const os::Fd& program);
+  Result<> judge_gateway_by(int index, const os::Fd& program);
+  // Makes the pair, configures the workload's end and brings both up. Answers the
+  // index of the machine's side.
+  Result<int> create(const Interface& interface);
+  // The devices go a little later; what is behind them must be cut off before.
+  void remove(int index);
 
   // The namespace of a workload, made if it is missing.
   Result<> make_netns(const std::string& name);
-  // Takes the name away; devices and namespace end by themselves.
-  Result<> drop_netns(const std::string& name);
+  // Takes the name away, a little later; devices and namespace end by themselves.
+  void drop_netns(const std::string& name);
 
   os::Netlink& own() { return own_; }
   const os::Fd& own_netns() const { return own_netns_; }
 
  private:
   explicit Links(os::Netlink own);
+  Result<> free_name(const std::string& name);
   Result<> configure(const Interface& interface, os::Netlink& netlink, int index);
 
   Names names_;

@@ -714,7 +714,7 @@ TEST_F(PacketTest, AnAuditedRuleTellsWhatItWouldHaveAllowed) {
             (std::vector<std::pair<int, uint64_t>>{{abi::EVENT_AUDIT, 9}, {abi::EVENT_DROP, 0}, {abi::EVENT_DROP, 0}}));
 }
 
-TEST_F(PacketTest, AFlowThatIsCutIsToldOnce) {
+TEST_F(PacketTest, AFlowThatIsCutEndsOnceInTheLog) {
   allow("udp");
   EXPECT_EQ(fate_of(v4(from_a_, net::udp(from_a_, {5000, 53}))), "none");
   for (uint64_t number = 1; number <= rules_; ++number) {
@@ -725,10 +725,10 @@ TEST_F(PacketTest, AFlowThatIsCutIsToldOnce) {
   auto events = Events::open(kernel_->bpf());
   ASSERT_TRUE(events.ok());
   EXPECT_EQ(fate_of(v4(from_a_, net::udp(from_a_, {5000, 53}))), "revoked");
-  EXPECT_EQ(fate_of(v4(from_a_, net::udp(from_a_, {5000, 53}))), "egress-denied");
+  EXPECT_EQ(fate_of(v4(from_a_, net::udp(from_a_, {5000, 53}))), "revoked");
   std::vector<int> heard;
   (*events)->drain(10, [&](const abi::event& event) { heard.push_back(event.kind); });
-  EXPECT_EQ(heard, (std::vector<int>{abi::EVENT_CUT, abi::EVENT_DROP}));
+  EXPECT_EQ(heard, (std::vector<int>{abi::EVENT_FLOW_END, abi::EVENT_DROP, abi::EVENT_DROP}));
 }
 
 // What a test run can't show: tags that a device takes off, and frames shorter

@@ -77,7 +77,7 @@ TEST_F(FlowLogTest, AFlowThatEndedCountsBothDirections) {
 }
 
 TEST_F(FlowLogTest, DirectionIsWhatTheTniSees) {
-  abi::event cut = event(model::Reason::Revoked, abi::EVENT_CUT);
+  abi::event cut = event(model::Reason::Revoked, abi::EVENT_DROP);
   EXPECT_EQ(record(cut).direction, model::Direction::Out);
   cut.tni = 2;
   EXPECT_EQ(record(cut).direction, model::Direction::In);

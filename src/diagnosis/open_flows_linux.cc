@@ -31,7 +31,8 @@ Result<std::vector<Entry>> read_table(const datapath::Bpf& bpf, base::BootTime n
                                            &count, nullptr);
     if (fault != 0 && errno != ENOENT) return base::errno_error("read the flow table", errno);
     for (uint32_t i = 0; i < count && entries.size() < most; ++i) {
-      if (flows[i].expires > static_cast<uint64_t>(now.ns)) entries.push_back({keys[i], flows[i]});
+      const bool open = flows[i].expires > static_cast<uint64_t>(now.ns) && (flows[i].flags & abi::FLOW_CUT) == 0;
+      if (open) entries.push_back({keys[i], flows[i]});
     }
     if (fault != 0) break;  // that was the end
     from = &place;

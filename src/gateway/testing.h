@@ -21,6 +21,7 @@ inline const model::WorkloadId kSafe{"w-0000000000000022"};
 struct World {
   std::vector<model::Publication> publish;
   bool machine_in_shop = false;
+  bool closed = false;  // `web` serves, but nobody may ask
   model::Internet vault = model::Internet::None;
   net::Prefix shop6 = prefix("fd12:3456:789a:100::/56");
 
@@ -66,17 +67,17 @@ struct World {
       objects.push_back(tni("tni-0000000000000033", kShop, "subnet-0000000000000011",
                             model::WorkloadId{"w-0000000000000033"}, address("10.0.1.200"), {}));
     }
-    for (const auto* group : {"sg-0000000000000011", "sg-0000000000000022"}) add_rules({group}, objects);
+    for (const auto* group : {"sg-0000000000000011", "sg-0000000000000022"}) add_rules({group}, closed, objects);
     return State::of(std::move(objects));
   }
 
  private:
   // Everything out; in what `web` serves.
-  static void add_rules(const model::GroupId& group, std::vector<model::Object>& objects) {
+  static void add_rules(const model::GroupId& group, bool closed, std::vector<model::Object>& objects) {
     for (const net::Family family : {net::Family::V4, net::Family::V6}) {
       for (const auto& [direction, traffic] : {std::pair{model::Direction::Out, "all"},
-                                               {model::Direction::In, "tcp:80"},
-                                               {model::Direction::In, "udp:53"}}) {
+                                               {model::Direction::In, closed ? "tcp:1" : "tcp:80"},
+                                               {model::Direction::In, closed ? "udp:1" : "udp:53"}}) {
         objects.push_back(model::Rule{.id = {fmt::format("sgr-{:016x}", objects.size() + 1)},
                                       .group = group,
                                       .direction = direction,

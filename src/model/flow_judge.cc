@@ -6,6 +6,8 @@ namespace weft::model {
 
 namespace {
 
+constexpr base::Duration kCutFlowStays = std::chrono::seconds(60);  // and tells its ends
+
 struct Placed {
   FlowKey key;
   size_t from;  // the end that is the source
@@ -112,7 +114,7 @@ Verdict FlowJudge::step(const State& state, base::WallTime now, const Packet& pa
   if (flow.ends[from].tni != packet.sender) {
     return {.reason = packet.sender.empty() ? Reason::GatewaySource : Reason::SourceCheck};
   }
-  if (flow.state == FlowState::TcpClosing && packet.tcp.syn && !packet.tcp.ack) {
+  if ((flow.state == FlowState::TcpClosing || flow.cut) && packet.tcp.syn && !packet.tcp.ack) {
     flows_.erase(found);
     return open(state, now, packet, key, from);
   }
@@ -158,12 +160,17 @@ Verdict FlowJudge::go_on(const State& state, base::WallTime now, const Packet& p
   Verdict verdict = ask(state, now, key, flow);
   verdict.target = flow.ends[1 - from].tni;
   if (outcome_of(verdict.reason) == Outcome::Drop) {
-    const bool denied = verdict.reason == Reason::EgressDenied || verdict.reason == Reason::IngressDenied;
-    if (denied) verdict.reason = Reason::Revoked;
-    flows_.erase(key);
+    if (verdict.reason != Reason::EgressDenied && verdict.reason != Reason::IngressDenied) {
+      flows_.erase(key);
+      return verdict;
+    }
+    if (!flow.cut) flow.expires = now + kCutFlowStays;
+    flow.cut = true;
+    verdict.reason = Reason::Revoked;
     return verdict;
   }
   verdict.reason = Reason::Established;
+  flow.cut = false;
   remember(state, verdict, flow);
   touch(state, now, packet, from, flow);
   return verdict;

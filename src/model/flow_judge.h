@@ -82,6 +82,7 @@ struct Flow {
   base::WallTime expires;
   std::optional<base::WallTime> deadline;  // the earliest of the rules that let it in
   uint16_t selector = 0;                   // of the packet that opened it
+  bool cut = false;                        // the rules don't allow it any more
   bool egress_kept = false;                // a rule of a group that keeps flows allowed it
   bool ingress_kept = false;
 };

@@ -26,46 +26,50 @@ void put_qdisc_message(Message& message, int link) {
   message.put_text(TCA_KIND, "clsact");
 }
 
+void put_place(tcmsg& head, const FilterPlace& place) {
+  const bool shared = place.block != 0;
+  head.tcm_ifindex = shared ? static_cast<int>(TCM_IFINDEX_MAGIC_BLOCK) : place.link;
+  head.tcm_parent = shared ? place.block : parent_of(place.hook);  // tcm_block_index
+}
+
 void put_filter_message(Message& message, const FilterPlace& place) {
   auto& head = message.header<tcmsg>();
-  head.tcm_ifindex = place.link;
-  head.tcm_parent = parent_of(place.hook);
+  put_place(head, place);
   head.tcm_handle = place.handle;
   head.tcm_info = TC_H_MAKE(uint32_t{place.priority} << 16, htons(ETH_P_ALL));
   message.put_text(TCA_KIND, "bpf");
 }
 
 std::string text_of(const FilterPlace& place) {
+  if (place.block != 0) return fmt::format("filter {}/{} in block {}", place.priority, place.handle, place.block);
   return fmt::format("filter {}/{} at the {} of link {}", place.priority, place.handle,
                      place.hook == Hook::Ingress ? "ingress" : "egress", place.link);
 }
 
-std::optional<Filter> parse_filter(const nlmsghdr& message, Hook hook) {
+std::optional<Filter> parse_filter(const nlmsghdr& message, FilterPlace place) {
   const auto* head = header_of<tcmsg>(message);
   if (head == nullptr || message.nlmsg_type != RTM_NEWTFILTER) return std::nullopt;
   const auto attributes = Attributes::after<tcmsg>(message);
   const auto options = attributes.nest(TCA_OPTIONS);
   // A filter's head, which has no program, comes before the filter.
   if (attributes.text(TCA_KIND) != "bpf" || !options.has(TCA_BPF_ID)) return std::nullopt;
-  return Filter{.place = {.link = head->tcm_ifindex,
-                          .hook = hook,
-                          .priority = static_cast<uint16_t>(TC_H_MAJ(head->tcm_info) >> 16),
-                          .handle = head->tcm_handle},
+  place.priority = static_cast<uint16_t>(TC_H_MAJ(head->tcm_info) >> 16);
+  place.handle = head->tcm_handle;
+  return Filter{.place = place,
                 .program = options.u32(TCA_BPF_ID).value_or(0),
                 .name = options.text(TCA_BPF_NAME)};
 }
 
-Request dump_filters(int link, Hook hook) {
+Request dump_filters(const FilterPlace& place) {
   Message message(RTM_GETTFILTER, NLM_F_DUMP);
-  auto& head = message.header<tcmsg>();
-  head.tcm_ifindex = link;
-  head.tcm_parent = parent_of(hook);
-  return message.request(fmt::format("read filters of link {}", link));
+  put_place(message.header<tcmsg>(), place);
+  return message.request(place.block != 0 ? fmt::format("read filters of block {}", place.block)
+                                          : fmt::format("read filters of link {}", place.link));
 }
 
-Result<std::vector<Filter>> read_hook(Netlink& netlink, int link, Hook hook) {
-  return read_rows<Filter>(netlink, dump_filters(link, hook),
-                           [&](const nlmsghdr& row) { return parse_filter(row, hook); });
+Result<std::vector<Filter>> read_place(Netlink& netlink, const FilterPlace& place) {
+  return read_rows<Filter>(netlink, dump_filters(place),
+                           [&](const nlmsghdr& row) { return parse_filter(row, place); });
 }
 
 }  // namespace
@@ -74,6 +78,17 @@ Request put_clsact(int link) {
   Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
   put_qdisc_message(message, link);
   return message.request(fmt::format("add the hooks of link {}", link), {EEXIST});
+}
+
+Request put_shared_ingress(int link, uint32_t block) {
+  Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
+  auto& head = message.header<tcmsg>();
+  head.tcm_ifindex = link;
+  head.tcm_parent = TC_H_INGRESS;
+  head.tcm_handle = TC_H_MAKE(TC_H_INGRESS, 0);
+  message.put_text(TCA_KIND, "ingress");
+  message.put_u32(TCA_INGRESS_BLOCK, block);
+  return message.request(fmt::format("let link {} share the filters of block {}", link, block), {EEXIST});
 }
 
 Request remove_clsact(int link) {
@@ -102,16 +117,20 @@ Request remove_filter(const FilterPlace& place) {
 }
 
 Result<std::vector<Filter>> read_filters(Netlink& netlink, int link) {
-  auto filters = TRY(read_hook(netlink, link, Hook::Ingress));
-  const auto egress = TRY(read_hook(netlink, link, Hook::Egress));
+  auto filters = TRY(read_place(netlink, {.link = link, .hook = Hook::Ingress}));
+  const auto egress = TRY(read_place(netlink, {.link = link, .hook = Hook::Egress}));
   filters.insert(filters.end(), egress.begin(), egress.end());
   return filters;
+}
+
+Result<std::vector<Filter>> read_block(Netlink& netlink, uint32_t block) {
+  return read_place(netlink, {.block = block});
 }
 
 Result<Hooks> read_hooks(Netlink& netlink, int link) {
   Hooks hooks = Hooks::Empty;
   for (const Hook hook : {Hook::Ingress, Hook::Egress}) {
-    TRY(netlink.ask(dump_filters(link, hook), [&](const nlmsghdr& row) {
+    TRY(netlink.ask(dump_filters({.link = link, .hook = hook}), [&](const nlmsghdr& row) {
       if (row.nlmsg_type == RTM_NEWTFILTER) hooks = Hooks::InUse;
     }));
   }

@@ -1,4 +1,4 @@
-// Traffic control: the clsact queueing discipline and BPF programs on it.
+// Traffic control: the ingress and clsact queueing disciplines and BPF programs on them.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@ enum class Hook { Ingress, Egress };
 
 // Where a program stands; lower priorities run first.
 struct FilterPlace {
-  int link = 0;
+  int link = 0;        // 0: in the block
+  uint32_t block = 0;  // filters that several links share
   Hook hook = Hook::Ingress;
   uint16_t priority = 1;
   uint32_t handle = 1;
@@ -22,6 +23,10 @@ struct FilterPlace {
 // Gives the link both hooks. One that is there stays, with its filters. Before
 // the link comes up: on one that is up, the kernel waits for an RCU grace period.
 Request put_clsact(int link);
+// Gives the link the ingress hook, with the filters of a block, that is there while
+// any link shares it. A link of its own block costs the kernel time that grows with
+// the number of links; one that shares costs nothing. Waits as put_clsact() does.
+Request put_shared_ingress(int link, uint32_t block);
 // Takes the hooks away, with all filters on them, also those of others.
 Request remove_clsact(int link);
 
@@ -39,6 +44,8 @@ struct Filter {
 };
 // The BPF filters of a link, both hooks; other kinds are left out.
 Result<std::vector<Filter>> read_filters(Netlink& netlink, int link);
+// Those of a block, none if there is no such block.
+Result<std::vector<Filter>> read_block(Netlink& netlink, uint32_t block);
 // Filters of any kind at the hooks of a link.
 enum class Hooks { Empty, InUse };
 Result<Hooks> read_hooks(Netlink& netlink, int link);

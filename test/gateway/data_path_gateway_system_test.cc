@@ -4,6 +4,7 @@
 #include "datapath/datapath.h"
 #include "gateway/rig.h"
 #include "os/clock.h"
+#include "os/conversation.h"
 
 namespace weft::gateway {
 namespace {
@@ -110,6 +111,27 @@ TEST_F(WholeMachine, TheMachineCallsStraightWhereItHasAnInterface) {
   EXPECT_EQ(called.peer, "127.0.0.1");
   EXPECT_EQ(call_unconnected(machine_, {kMachine, 5353, Kind::Udp}).answer, "web 10.0.1.200");
   EXPECT_EQ(call(machine_, {kInside, 80}), "web 10.0.1.200");
+}
+
+// The notice passes the translation like any packet of the flow.
+TEST_F(WholeMachine, WhoIsOutsideIsToldOfACutToo) {
+  for (const bool six : {false, true}) {
+    const auto start = [&](int type, uint16_t port, uint16_t inside) {
+      return os::Conversation::start(type, outside_, {*net::Address::parse(six ? kMachine6 : kMachine), port}, web_,
+                                     {*net::Address::parse(six ? kInside6 : kInside), inside});
+    };
+    update({.publish = kPorts});
+    const auto tcp = start(SOCK_STREAM, 8080, 80);
+    ASSERT_TRUE(tcp.ok()) << tcp.error().what;
+    const auto udp = start(SOCK_DGRAM, 5353, 53);
+    ASSERT_TRUE(udp.ok()) << udp.error().what;
+    update({.publish = kPorts, .closed = true});
+    EXPECT_TRUE(os::Conversation::say(tcp->server));
+    EXPECT_EQ(os::Conversation::told(tcp->client), ECONNRESET);
+    EXPECT_EQ(os::Conversation::told(tcp->server), ECONNRESET);
+    EXPECT_TRUE(os::Conversation::say(udp->client));
+    EXPECT_EQ(os::Conversation::told(udp->client), six ? EACCES : EHOSTUNREACH);
+  }
 }
 
 }  // namespace
