@@ -39,6 +39,8 @@ enum {
   MOST_TNIS = 16384, /* slots; slot 0 is nobody */
   MOST_VPCS = 4096,  /* slots; slot 0 is none */
   MOST_SETS = 16384, /* group sets in use; slot 0 is none */
+  MOST_GROUPS = 65536, /* groups in these sets or named by their rules; slot 0 is none */
+  MOST_GROUPS_OF_SET = 16,
   MOST_ENDPOINTS = 262144,
   MOST_RULES = 262144, /* rule slots in compiled sets; slot 0 is no rule */
   MOST_CHOICES = 524288,
@@ -127,10 +129,11 @@ struct range_key {
 ABI_SIZE(range_key, 24);
 
 /* Policy. A table is one direction of one group set: set * 2 + direction. A
- * class is a list of rules; (address, table) and (peer's set, table) lead to
- * the class of the rules whose peer matches. A cell leads from a class and a
+ * class is a list of rules: those of one peer, which is a prefix or a group.
+ * (prefix, table) and (group, table) lead to it. A cell leads from a class and a
  * kind of traffic to the choices: its rules in the order of their ids, as far
- * as later ones outlive all before them. */
+ * as later ones outlive all before them. So each rule of a set is there once,
+ * however its prefixes lie and its groups overlap. */
 enum direction { DIRECTION_IN = 0, DIRECTION_OUT = 1 };
 struct prefix_key {
   u32 prefix_length; /* over table and address: 32 + mapped length */
@@ -138,9 +141,16 @@ struct prefix_key {
   struct address address;
 };
 ABI_SIZE(prefix_key, 24);
+/* What a look-up finds is the innermost prefix; the one around it is found by
+ * asking again for shorter ones. */
+struct prefix {
+  struct versioned rule_class;
+  u32 length; /* its own, as in the key */
+};
+ABI_SIZE(prefix, 16);
 struct identity_key {
   u32 table;
-  u32 peer_set;
+  u32 group;
 };
 ABI_SIZE(identity_key, 8);
 struct cell_key {
@@ -161,9 +171,11 @@ enum { RULE_KEEP = 1 };
 enum { TABLE_AUDIT = 1 << 30 };
 struct set {
   struct versioned version; /* grows with each change that concerns the set */
-  u32 audited;              /* 1: it has audited rules */
+  u16 audited;              /* 1: it has audited rules */
+  u16 names_groups;         /* 1: groups are peers of its rules */
+  u32 groups[MOST_GROUPS_OF_SET]; /* 0 behind the last */
 };
-ABI_SIZE(set, 16);
+ABI_SIZE(set, 80);
 struct rule {
   u64 id;       /* the number in the rule's id: the order among rules */
   u64 deadline; /* boot time in ns from which it allows nothing; ~0: never */

@@ -23,7 +23,7 @@ MAP(endpoints, BPF_MAP_TYPE_HASH, struct endpoint_key, struct endpoint, MOST_END
 MAP(ranges, BPF_MAP_TYPE_LPM_TRIE, struct range_key, u32, MOST_VPCS * 8, BPF_F_NO_PREALLOC);
 
 MAP(sets, BPF_MAP_TYPE_ARRAY, u32, struct set, MOST_SETS, 0);
-MAP(prefixes, BPF_MAP_TYPE_LPM_TRIE, struct prefix_key, struct versioned, MOST_PREFIXES, BPF_F_NO_PREALLOC);
+MAP(prefixes, BPF_MAP_TYPE_LPM_TRIE, struct prefix_key, struct prefix, MOST_PREFIXES, BPF_F_NO_PREALLOC);
 MAP(identities, BPF_MAP_TYPE_HASH, struct identity_key, struct versioned, MOST_IDENTITIES, BPF_F_NO_PREALLOC);
 MAP(cells, BPF_MAP_TYPE_LPM_TRIE, struct cell_key, u32, MOST_CELLS, BPF_F_NO_PREALLOC);
 MAP(choices, BPF_MAP_TYPE_ARRAY, u32, struct choice, MOST_CHOICES, 0);

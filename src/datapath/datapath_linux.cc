@@ -66,25 +66,26 @@ Result<> Datapath::adopt() {
 
   // The policy is compiled into slots that nothing uses yet; the old ones go when
   // every TNI has moved to its new set.
-  std::vector<uint32_t> sets, classes, choices, rules;
+  Policy::UsedSlots used;
   Policy::Options fresh{.first_version = 1};
   for (const auto& [slot, row] : TRY(bpf_.sets.all())) {
     if (row.version.after == 0) continue;
-    sets.push_back(slot);
+    used.sets.insert(slot);
+    for (const uint32_t group : row.groups) used.groups.insert(group);
     fresh.first_version = std::max(fresh.first_version, row.version.after + 1);
   }
-  std::set<uint32_t> class_set, choice_set, rule_set;
+  for (const auto& [key, row] : TRY(bpf_.identities.all())) used.groups.insert(key.group);
+  used.groups.erase(0);
   for (const auto& [key, head] : TRY(bpf_.cells.all())) {
-    class_set.insert(key.rule_class);
-    for (uint32_t at = head; at != 0 && choice_set.insert(at).second;) {
+    used.classes.insert(key.rule_class);
+    for (uint32_t at = head; at != 0 && used.choices.insert(at).second;) {
       const abi::choice choice = TRY(bpf_.choices.get(at));
-      if (choice.rule != 0) rule_set.insert(choice.rule);
+      if (choice.rule != 0) used.rules.insert(choice.rule);
       at = choice.next;
     }
   }
   policy_ = Policy(fresh);
-  policy_.avoid(sets, {class_set.begin(), class_set.end()}, {choice_set.begin(), choice_set.end()},
-                {rule_set.begin(), rule_set.end()});
+  policy_.avoid(used);
   return {};
 }
 
@@ -371,18 +372,24 @@ Result<> Datapath::remove_leftovers(const model::State& state) {
 
   const PolicyTables& tables = policy_.tables();
   PolicyPlan old;
-  std::set<uint32_t> classes, choices, rules;
+  std::set<uint32_t> groups, classes, choices, rules;
   for (const auto& [key, row] : TRY(bpf_.prefixes.all())) {
     if (!tables.sets.contains((key.table & ~uint32_t{abi::TABLE_AUDIT}) / 2)) TRY_VOID(bpf_.prefixes.remove(key));
   }
   for (const auto& [key, row] : TRY(bpf_.identities.all())) {
-    if (!tables.identities.contains({key.table, key.peer_set})) TRY_VOID(bpf_.identities.remove(key));
+    if (tables.identities.contains({key.table, key.group})) continue;
+    TRY_VOID(bpf_.identities.remove(key));
+    groups.insert(key.group);
   }
   for (const auto& [slot, row] : TRY(bpf_.sets.all())) {
     if (row.version.after == 0 || tables.sets.contains(slot)) continue;
     TRY_VOID(bpf_.sets.put(slot, {}));
     old.gone_sets.push_back(slot);
+    for (const uint32_t group : row.groups) {
+      if (group != 0) groups.insert(group);
+    }
   }
+  old.gone_groups.assign(groups.begin(), groups.end());
   std::set<uint32_t> wanted_classes;
   for (const auto& [key, head] : tables.cells) wanted_classes.insert(key.rule_class);
   for (const auto& [key, head] : TRY(bpf_.cells.all())) {

@@ -160,7 +160,8 @@ class PacketTest : public os::Isolated {
     }
     if (received(a_) != received_before[0]) fate.receiver = a_;
     if (received(b_) != received_before[1]) fate.receiver = b_;
-    const bool goes_on = fate.reason == Reason::None || fate.reason == Reason::Answered;
+    const bool goes_on =
+        fate.reason == Reason::None || fate.reason == Reason::Answered || fate.reason == Reason::Revoked;  // told so
     EXPECT_EQ(answer, static_cast<uint32_t>(goes_on ? TC_ACT_REDIRECT : TC_ACT_SHOT));
     return fate;
   }
@@ -729,6 +730,62 @@ TEST_F(PacketTest, AFlowThatIsCutEndsOnceInTheLog) {
   std::vector<int> heard;
   (*events)->drain(10, [&](const abi::event& event) { heard.push_back(event.kind); });
   EXPECT_EQ(heard, (std::vector<int>{abi::EVENT_FLOW_END, abi::EVENT_DROP, abi::EVENT_DROP}));
+}
+
+// In a test run the kernel completes no checksum, on the way of a socket's packet it
+// does (datapath_system_test.cc): both must find the notice whole.
+TEST_F(PacketTest, TheNoticeOfACutIsAWholePacket) {
+  allow("all");
+  const Bytes data(100, 7);
+  const auto part = [](const Bytes& bytes, size_t from, size_t size) {
+    return Bytes(bytes.begin() + static_cast<ptrdiff_t>(from), bytes.begin() + static_cast<ptrdiff_t>(from + size));
+  };
+  std::vector<Bytes> sent;
+  for (const net::IpHeader& from : {from_a_, from_a6_}) {
+    const bool six = !from.source.is_v4();
+    const auto packet = [&](const net::IpHeader& header, const Bytes& payload) {
+      return six ? v6(header, payload) : v4(header, payload);
+    };
+    sent.push_back(packet(from, net::udp(from, {5000, 53}, data)));
+    sent.push_back(packet(with(from, kTcp), net::tcp(with(from, kTcp), {5000, 80}, 0x10, data)));
+    sent.push_back(packet(with(from, kTcp), net::tcp(with(from, kTcp), {5001, 80}, 0x02)));
+  }
+  for (const Bytes& packet : sent) EXPECT_EQ(fate_of(packet), "none");
+  for (uint64_t number = 1; number <= rules_; ++number) {
+    model::Rule expired = state_.get(model::rule_of_number(number));
+    expired.until = base::WallTime{1};
+    put({expired});
+  }
+  for (size_t i = 0; i < sent.size(); ++i) {
+    const Bytes& packet = sent[i];
+    const bool six = i >= 3;
+    const size_t ip = six ? 40 : 20;
+    const Fate fate = send(packet);
+    EXPECT_EQ(fate.reason, Reason::Revoked);
+    net::IpHeader back = six ? from_b6_ : from_b_;
+    if (!six) back.fragment = 0x4000;
+    if (i % 3 == 0) {
+      back.protocol = six ? kIcmp6 : kIcmp;
+      const Bytes quote = net::zeros(4) + part(packet, 14, ip + 8);
+      const Bytes error = six ? net::icmp(back, 1, 1, quote) : net::icmp(back, 3, 13, quote);
+      EXPECT_EQ(part(fate.bytes, 14, fate.bytes.size() - 14), net::ip(back, error));
+      continue;
+    }
+    back.protocol = kTcp;
+    ASSERT_EQ(fate.bytes.size(), 14 + ip + 20);
+    const Bytes reset = part(fate.bytes, 14 + ip, 20);
+    EXPECT_EQ(part(fate.bytes, 14, ip), part(net::ip(back, reset), 0, ip));
+    const auto address = [](const net::Address& a) { return Bytes(a.bytes().begin(), a.bytes().end()); };
+    EXPECT_EQ(net::checksum(address(back.source) + address(back.target) + net::u32(kTcp) + net::u32(20) + reset), 0);
+    const Bytes original = part(packet, 14 + ip, 20);
+    EXPECT_EQ(part(reset, 0, 4), part(original, 2, 2) + part(original, 0, 2));
+    if (i % 3 == 1) {
+      EXPECT_EQ(part(reset, 4, 4), part(original, 8, 4)) << "where the receiver waits";
+      EXPECT_EQ(reset[13], 0x04);
+    } else {
+      EXPECT_EQ(reset[13], 0x14) << "a SYN is told by its number";
+    }
+  }
 }
 
 // What a test run can't show: tags that a device takes off, and frames shorter

@@ -7,8 +7,19 @@ namespace weft::datapath {
 using model::GroupId;
 using net::Prefix;
 
+abi::set set_row(const SetRow& before, const SetRow& after, const abi::versioned& version) {
+  abi::set row{};
+  row.version = version;
+  row.audited = before.audited || after.audited;
+  row.names_groups = before.names_groups || after.names_groups;
+  CHECK(after.groups.size() <= std::size(row.groups));
+  std::copy(after.groups.begin(), after.groups.end(), row.groups);
+  return row;
+}
+
 Policy::Policy(const Options& options)
     : sets_(options.most_sets),
+      groups_(options.most_groups),
       classes_(options.most_classes),
       choices_(options.most_choices),
       rules_(options.most_rules),
@@ -16,16 +27,17 @@ Policy::Policy(const Options& options)
 
 uint32_t Policy::set_slot(const GroupSet& groups) const { return sets_.find(groups).value_or(0); }
 
-void Policy::avoid(const std::vector<uint32_t>& sets, const std::vector<uint32_t>& classes,
-                   const std::vector<uint32_t>& choices, const std::vector<uint32_t>& rules) {
-  for (const uint32_t slot : sets) sets_.avoid(slot);
-  for (const uint32_t slot : classes) classes_.avoid(slot);
-  for (const uint32_t slot : choices) choices_.avoid(slot);
-  for (const uint32_t slot : rules) rules_.avoid(slot);
+void Policy::avoid(const UsedSlots& used) {
+  for (const uint32_t slot : used.sets) sets_.avoid(slot);
+  for (const uint32_t slot : used.groups) groups_.avoid(slot);
+  for (const uint32_t slot : used.classes) classes_.avoid(slot);
+  for (const uint32_t slot : used.choices) choices_.avoid(slot);
+  for (const uint32_t slot : used.rules) rules_.avoid(slot);
 }
 
 void Policy::release(const PolicyPlan& plan) {
   for (const uint32_t slot : plan.gone_sets) sets_.release(slot);
+  for (const uint32_t slot : plan.gone_groups) groups_.release(slot);
   for (const uint32_t slot : plan.gone_classes) classes_.release(slot);
   for (const uint32_t slot : plan.gone_choices) choices_.release(slot);
   for (const uint32_t slot : plan.gone_rules) rules_.release(slot);
@@ -36,29 +48,24 @@ PolicyPlan Policy::update(const model::State& state, const model::Changes& chang
   std::set<GroupSet> fresh, dead;
   count_sets(changes, fresh, dead);
   for (const GroupSet& groups : dead) drop_set(groups, plan);
-  std::set<GroupSet> dirty = touched(state, changes);
-  for (const GroupSet& groups : fresh) {
-    if (!sets_.take(groups)) {
-      problems_["sets"] = "more different combinations of groups than the data path holds";
-      continue;
+  // What each group says now; whom it says something else of than before.
+  std::map<GroupSet, std::set<Peer>> dirty;
+  for (const GroupId& group : touched(state, changes)) {
+    GroupRules now = rules_of(state, group);
+    GroupRules& was = rules_of_group_[group];
+    std::set<Peer> peers;
+    for (const auto& [peer, rules] : was) {
+      const auto same = now.find(peer);
+      if (same == now.end() || same->second != rules) peers.insert(peer);
     }
-    for (const GroupId& group : groups) sets_of_group_[group].insert(groups);
-    sets_of_vpc_[in_use_[groups].vpc].insert(groups);
-    tables_.sets[set_slot(groups)] = {.version = next_version_++, .audited = 0};
-    plan.sets[set_slot(groups)] = {tables_.sets[set_slot(groups)], tables_.sets[set_slot(groups)]};
-    dirty.insert(groups);
-  }
-  for (const GroupSet& groups : dirty) {
-    if (set_slot(groups) != 0) compile_set(state, groups, fresh, plan);
-  }
-  // Every other table of the VPC learns about the new sets as peers.
-  for (const GroupSet& groups : fresh) {
-    const uint32_t peer = set_slot(groups);
-    if (peer == 0) continue;
-    for (const GroupSet& other : sets_of_vpc_[in_use_[groups].vpc]) {
-      for (const auto& [table, rules] : in_use_[other].tables) put_identity(table, rules, peer, groups, plan);
+    for (const auto& [peer, rules] : now) {
+      if (!was.contains(peer)) peers.insert(peer);
     }
+    was = std::move(now);
+    for (const GroupSet& groups : sets_of_group_[group]) dirty[groups].insert(peers.begin(), peers.end());
   }
+  for (const auto& [groups, peers] : dirty) change_set(groups, peers, plan);
+  for (const GroupSet& groups : fresh) add_set(state, groups, plan);
   return plan;
 }
 
@@ -69,21 +76,19 @@ void Policy::count_sets(const model::Changes& changes, std::set<GroupSet>& fresh
   };
   for (const model::Change& change : changes) {
     if (const model::Tni* after = tni_of(change.after)) {
-      Set& set = in_use_[after->groups];
-      if (set.references++ == 0 && dead.erase(after->groups) == 0) fresh.insert(after->groups);
-      set.vpc = after->vpc;
+      if (in_use_[after->groups]++ == 0 && dead.erase(after->groups) == 0) fresh.insert(after->groups);
     }
     if (const model::Tni* before = tni_of(change.before)) {
-      Set& set = in_use_[before->groups];
-      CHECK(set.references > 0);
-      if (--set.references == 0 && fresh.erase(before->groups) == 0) dead.insert(before->groups);
+      uint64_t& references = in_use_[before->groups];
+      CHECK(references > 0);
+      if (--references == 0 && fresh.erase(before->groups) == 0) dead.insert(before->groups);
     }
   }
-  const auto unused = [&](const auto& entry) { return entry.second.references == 0 && !dead.contains(entry.first); };
-  std::erase_if(in_use_, unused);
+  std::erase_if(in_use_, [](const auto& entry) { return entry.second == 0; });
 }
 
-std::set<GroupSet> Policy::touched(const model::State& state, const model::Changes& changes) const {
+// The groups in use of which the changes may say something else.
+std::set<GroupId> Policy::touched(const model::State& state, const model::Changes& changes) const {
   std::set<GroupId> groups;
   const auto touch = [&](const model::Object& object) {
     if (const auto* rule = std::get_if<model::Rule>(&object)) groups.insert(rule->group);
@@ -96,181 +101,178 @@ std::set<GroupSet> Policy::touched(const model::State& state, const model::Chang
     if (change.before) touch(*change.before);
     if (change.after) touch(*change.after);
   }
-  std::set<GroupSet> sets;
-  for (const GroupId& group : groups) {
-    const auto found = sets_of_group_.find(group);
-    if (found != sets_of_group_.end()) sets.insert(found->second.begin(), found->second.end());
-  }
-  return sets;
+  std::erase_if(groups, [&](const GroupId& group) { return !sets_of_group_.contains(group); });
+  return groups;
 }
 
 namespace {
 
-void add_rule(RuleClass& rules, const ClassRule& rule) {
-  const auto at = std::lower_bound(rules.begin(), rules.end(), rule);
-  if (at == rules.end() || *at != rule) rules.insert(at, rule);
-}
-
-// Each prefix's class has the rules of all prefixes around it too: the longest
-// match alone must know everything. Families are apart: IPv4 lives inside ::/0
-// in the maps, so that it gets an entry of its own where IPv6 has one.
-std::map<Prefix, RuleClass> flatten(const std::map<Prefix, RuleClass>& own) {
-  std::map<Prefix, RuleClass> flat;
-  for (const net::Family family : {net::Family::V4, net::Family::V6}) {
-    std::vector<std::pair<Prefix, const RuleClass*>> around;  // each inside the one before
-    for (const auto& [prefix, rules] : own) {
-      if (prefix.family() != family) continue;
-      if (family == net::Family::V6) flat.try_emplace(Prefix::any(net::Family::V4));
-      while (!around.empty() && !around.back().first.contains(prefix)) around.pop_back();
-      RuleClass& all = flat[prefix] = around.empty() ? rules : *around.back().second;
-      if (!around.empty()) {
-        for (const ClassRule& rule : rules) add_rule(all, rule);
-      }
-      around.emplace_back(prefix, &all);
-    }
-  }
-  return flat;
-}
-
 RuleRow row_of(const ClassRule& rule) { return {rule.number, rule.until, rule.on_revoke}; }
-
-// The class that a look-up of an address of `prefix`, but of no longer one, finds.
-uint32_t class_around(const std::map<PrefixKey, uint32_t>& prefixes, uint32_t table, const Prefix& prefix) {
-  for (unsigned length = prefix.length(); length-- > 0;) {
-    const auto found = prefixes.find({table, Prefix::of(prefix.first(), length)});
-    if (found != prefixes.end()) return found->second;
-  }
-  return 0;
-}
 
 }  // namespace
 
-void Policy::compile_set(const model::State& state, const GroupSet& groups, const std::set<GroupSet>& fresh,
-                         PolicyPlan& plan) {
-  Set& set = in_use_[groups];
-  const uint32_t slot = set_slot(groups);
-  std::map<uint32_t, Table> tables{{slot * 2, {}}, {slot * 2 + 1, {}}};
-  uint32_t audited = 0;
+Policy::GroupRules Policy::rules_of(const model::State& state, const GroupId& group) {
+  GroupRules rules;
+  const model::Group* found = state.find(group);
+  if (found == nullptr) return rules;
+  // They come in the order of their numbers, as a class has them.
+  for (const model::RuleId& id : state.rules_of(group)) {
+    const model::Rule& rule = state.get(id);
+    const uint32_t direction =
+        rule.direction == model::Direction::Out ? uint32_t{abi::DIRECTION_OUT} : uint32_t{abi::DIRECTION_IN};
+    const uint32_t kind = rule.mode == model::Mode::Audit ? direction | abi::TABLE_AUDIT : direction;
+    const ClassRule entry{.number = model::number_of(id),
+                          .protocol = rule.traffic.protocol,
+                          .first = rule.traffic.first,
+                          .last = rule.traffic.last,
+                          .until = rule.until,
+                          .on_revoke = found->on_revoke};
+    const auto add = [&](const auto& who) {
+      RuleClass& of_peer = rules[Peer{kind, who}];
+      if (of_peer.empty() || of_peer.back() != entry) of_peer.push_back(entry);  // a list may name a prefix twice
+    };
+    if (const auto* list = std::get_if<model::PrefixListId>(&rule.peer)) {
+      for (const Prefix& listed : state.get(*list).prefixes) add(listed);
+    } else if (const auto* prefix = std::get_if<Prefix>(&rule.peer)) {
+      add(*prefix);
+    } else {
+      add(std::get<GroupId>(rule.peer));
+    }
+  }
+  return rules;
+}
+
+void Policy::add_set(const model::State& state, const GroupSet& groups, PolicyPlan& plan) {
+  const auto slot = sets_.take(groups);
+  if (!slot) {
+    problems_["sets"] = "more different combinations of groups than the data path holds";
+    return;
+  }
+  SetRow& row = tables_.sets[*slot];
+  row.version = next_version_++;
+  std::set<Peer> peers;
   for (const GroupId& group : groups) {
-    for (const model::RuleId& id : state.rules_of(group)) {
-      const model::Rule& rule = state.get(id);
-      const bool audit = rule.mode == model::Mode::Audit;
-      if (audit) audited = 1;
-      const uint32_t number = slot * 2 + (rule.direction == model::Direction::Out ? uint32_t{abi::DIRECTION_OUT}
-                                                                                  : uint32_t{abi::DIRECTION_IN});
-      Table& table = tables[audit ? number | abi::TABLE_AUDIT : number];
-      const ClassRule entry{.number = model::number_of(id),
-                            .protocol = rule.traffic.protocol,
-                            .first = rule.traffic.first,
-                            .last = rule.traffic.last,
-                            .until = rule.until,
-                            .on_revoke = state.get(group).on_revoke};
-      if (const auto* prefix = std::get_if<Prefix>(&rule.peer)) {
-        add_rule(table.prefixes[*prefix], entry);
-      } else if (const auto* list = std::get_if<model::PrefixListId>(&rule.peer)) {
-        for (const Prefix& listed : state.get(*list).prefixes) add_rule(table.prefixes[listed], entry);
-      } else {
-        add_rule(table.groups[std::get<GroupId>(rule.peer)], entry);
+    if (const uint32_t member = take_group(group)) row.groups.push_back(member);
+    if (sets_of_group_[group].empty()) rules_of_group_[group] = rules_of(state, group);
+    sets_of_group_[group].insert(groups);
+    for (const auto& [peer, rules] : rules_of_group_[group]) peers.insert(peer);
+  }
+  plan.sets[*slot] = {row, row};
+  change_set(groups, peers, plan);
+}
+
+void Policy::change_set(const GroupSet& groups, const std::set<Peer>& peers, PolicyPlan& plan) {
+  const uint32_t slot = set_slot(groups);
+  bool changed = false;
+  for (const Peer& peer : peers) {
+    RuleClass together;
+    for (const GroupId& group : groups) {
+      const GroupRules& rules = rules_of_group_[group];
+      if (const auto found = rules.find(peer); found != rules.end()) {
+        const auto middle = static_cast<ptrdiff_t>(together.size());
+        together.insert(together.end(), found->second.begin(), found->second.end());
+        std::inplace_merge(together.begin(), together.begin() + middle, together.end());
       }
     }
+    changed |= put_class(slot, peer, together, plan);
   }
-  // Audit tables that lost their last rule are emptied, then forgotten.
-  for (const auto& [number, table] : set.tables) tables.try_emplace(number);
-  const size_t changes_before = plan.prefixes.size() + plan.identities.size();
-  for (const auto& [number, table] : tables) {
-    put_prefixes(number, flatten(table.prefixes), plan);
-    put_identities_of(number, table, set.vpc, fresh, plan);
-  }
-  const bool changed = plan.prefixes.size() + plan.identities.size() != changes_before;
-  if (changed || tables_.sets[slot].audited != audited) {
-    const SetRow before = tables_.sets[slot];
-    tables_.sets[slot] = {.version = next_version_++, .audited = audited};
-    plan.sets.try_emplace(slot, before, before);
-    plan.sets[slot].second = tables_.sets[slot];
-  }
-  std::erase_if(tables, [](const auto& entry) {
-    return (entry.first & abi::TABLE_AUDIT) && entry.second.prefixes.empty() && entry.second.groups.empty();
-  });
-  set.tables = std::move(tables);
-}
-
-void Policy::put_prefixes(uint32_t table, const std::map<Prefix, RuleClass>& wanted, PolicyPlan& plan) {
-  const auto first = tables_.prefixes.lower_bound({table, Prefix()});
-  std::map<PrefixKey, uint32_t> before, after;
-  for (auto it = first; it != tables_.prefixes.end() && it->first.table == table; ++it) before.insert(*it);
-  for (const auto& [prefix, rules] : wanted) after[{table, prefix}] = take_class(rules, plan);
-  for (const auto& [key, now] : after) {
-    const auto had = before.find(key);
-    const uint32_t was = had == before.end() ? class_around(before, table, key.prefix) : had->second;
-    if (had == before.end() || was != now) plan.prefixes.push_back({key, was, now});
-  }
-  for (const auto& [key, was] : before) {
-    if (!after.contains(key)) {
-      plan.prefixes.push_back({key, was, class_around(after, table, key.prefix)});
-      plan.gone_prefixes.push_back(key);
-      tables_.prefixes.erase(key);
+  SetRow after = tables_.sets[slot];
+  after.audited = after.names_groups = false;
+  for (const GroupId& group : groups) {
+    for (const auto& [peer, rules] : rules_of_group_[group]) {
+      after.audited |= (peer.kind & abi::TABLE_AUDIT) != 0;
+      after.names_groups |= std::holds_alternative<GroupId>(peer.who);
     }
-    drop_class(was, plan);
   }
-  for (const auto& [key, now] : after) tables_.prefixes[key] = now;
-}
-
-// Fresh peers come later, to every table; they are no change of this one.
-void Policy::put_identities_of(uint32_t table, const Table& rules, const model::VpcId& vpc,
-                               const std::set<GroupSet>& fresh, PolicyPlan& plan) {
-  for (const GroupSet& groups : sets_of_vpc_[vpc]) {
-    const uint32_t peer = set_slot(groups);
-    if (peer != 0 && !fresh.contains(groups)) put_identity(table, rules, peer, groups, plan);
-  }
-}
-
-void Policy::put_identity(uint32_t table, const Table& rules, uint32_t peer, const GroupSet& peer_groups,
-                          PolicyPlan& plan) {
-  RuleClass matching;
-  for (const GroupId& group : peer_groups) {
-    const auto found = rules.groups.find(group);
-    if (found == rules.groups.end()) continue;
-    for (const ClassRule& rule : found->second) add_rule(matching, rule);
-  }
-  const IdentityKey key{table, peer};
-  const auto had = tables_.identities.find(key);
-  const uint32_t was = had == tables_.identities.end() ? 0 : had->second;
-  const uint32_t now = matching.empty() ? 0 : take_class(matching, plan);
-  if (was != now) plan.identities.push_back({key, was, now});
-  if (was != 0 && now == 0) plan.gone_identities.push_back(key);
-  if (now == 0) {
-    tables_.identities.erase(key);
-  } else {
-    tables_.identities[key] = now;
-  }
-  if (was != 0) drop_class(was, plan);
+  if (!changed && after == tables_.sets[slot]) return;
+  after.version = next_version_++;
+  plan.sets.try_emplace(slot, tables_.sets[slot], tables_.sets[slot]);
+  tables_.sets[slot] = plan.sets[slot].second = after;
 }
 
 void Policy::drop_set(const GroupSet& groups, PolicyPlan& plan) {
   const auto slot = sets_.drop(groups);
-  Set& set = in_use_[groups];
-  if (slot) {
-    for (const auto& [number, table] : set.tables) {
-      put_prefixes(number, {}, plan);
-      for (const GroupSet& other : sets_of_vpc_[set.vpc]) {
-        const uint32_t peer = other == groups ? *slot : set_slot(other);
-        if (peer != 0) put_identity(number, {}, peer, other, plan);
-      }
-    }
-    for (const GroupSet& other : sets_of_vpc_[set.vpc]) {
-      if (other == groups) continue;
-      for (const auto& [number, table] : in_use_[other].tables) put_identity(number, {}, *slot, groups, plan);
-    }
-    tables_.sets.erase(*slot);
-    plan.gone_sets.push_back(*slot);
+  if (!slot) return;
+  std::set<Peer> peers;
+  for (const GroupId& group : groups) {
+    for (const auto& [peer, rules] : rules_of_group_[group]) peers.insert(peer);
   }
+  for (const Peer& peer : peers) put_class(*slot, peer, {}, plan);
+  const std::vector<uint32_t> members = std::move(tables_.sets[*slot].groups);
   for (const GroupId& group : groups) {
     sets_of_group_[group].erase(groups);
-    if (sets_of_group_[group].empty()) sets_of_group_.erase(group);
+    if (sets_of_group_[group].empty()) {
+      sets_of_group_.erase(group);
+      rules_of_group_.erase(group);
+    }
+    const uint32_t member = groups_.find(group).value_or(0);
+    if (std::count(members.begin(), members.end(), member) > 0) drop_group(group, plan);
   }
-  sets_of_vpc_[set.vpc].erase(groups);
-  if (sets_of_vpc_[set.vpc].empty()) sets_of_vpc_.erase(set.vpc);
-  in_use_.erase(groups);
+  tables_.sets.erase(*slot);
+  plan.gone_sets.push_back(*slot);
+}
+
+// Whether it was another class before.
+bool Policy::put_class(uint32_t set, const Peer& peer, const RuleClass& wanted, PolicyPlan& plan) {
+  const uint32_t table = (set * 2) | peer.kind;
+  if (const auto* prefix = std::get_if<Prefix>(&peer.who)) return put_prefix({table, *prefix}, wanted, plan);
+  return put_identity(table, std::get<GroupId>(peer.who), wanted, plan);
+}
+
+bool Policy::put_prefix(const PrefixKey& key, const RuleClass& wanted, PolicyPlan& plan) {
+  const auto had = tables_.prefixes.find(key);
+  const uint32_t was = had == tables_.prefixes.end() ? 0 : had->second;
+  const uint32_t now = take_class(wanted, plan);
+  if (was != now) plan.prefixes.push_back({key, was, now});
+  if (was != 0 && now == 0) {
+    plan.gone_prefixes.push_back(key);
+    tables_.prefixes.erase(had);
+  } else if (now != 0) {
+    tables_.prefixes[key] = now;
+  }
+  drop_class(was, plan);
+  return was != now;
+}
+
+// A group has a slot while it is in a set or an identity names it.
+bool Policy::put_identity(uint32_t table, const GroupId& group, const RuleClass& wanted, PolicyPlan& plan) {
+  const auto slot = groups_.find(group);
+  const auto had = slot ? tables_.identities.find({table, *slot}) : tables_.identities.end();
+  const uint32_t was = had == tables_.identities.end() ? 0 : had->second;
+  if (was == 0 && wanted.empty()) return false;
+  const IdentityKey key{table, was != 0 ? *slot : take_group(group)};
+  if (key.group == 0) return false;
+  const uint32_t now = take_class(wanted, plan);
+  if (was != now) plan.identities.push_back({key, was, now});
+  if (now != 0) tables_.identities[key] = now;
+  if (now == 0) {
+    if (was != 0) {
+      plan.gone_identities.push_back(key);
+      tables_.identities.erase(key);
+    }
+    drop_group(group, plan);
+  }
+  drop_class(was, plan);
+  return was != now;
+}
+
+// The group's slot with one reference more; 0 when the data path is full.
+uint32_t Policy::take_group(const GroupId& group) {
+  const auto slot = groups_.take(group);
+  if (!slot) {
+    problems_["groups"] = "more groups in use than the data path holds";
+    return 0;
+  }
+  ++group_references_[group];
+  return *slot;
+}
+
+void Policy::drop_group(const GroupId& group, PolicyPlan& plan) {
+  const auto found = group_references_.find(group);
+  CHECK(found != group_references_.end());
+  if (--found->second > 0) return;
+  group_references_.erase(found);
+  plan.gone_groups.push_back(*groups_.drop(group));
 }
 
 // The class's slot with one reference more; 0 when the data path is full.

@@ -5,12 +5,15 @@
 // what can go.
 //
 // A table is one direction of one group set in use (abi.h). Its prefixes and its
-// identities lead to classes; equal classes are one, whatever tables use them.
+// identities lead to classes; equal classes are one, whatever tables use them. Each
+// rule of a set is in one class for each of its prefixes, so that all entries of a set
+// together are no more than its rules name.
 #pragma once
 
 #include <map>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -29,7 +32,7 @@ struct PrefixKey {
 };
 struct IdentityKey {
   uint32_t table;
-  uint32_t peer_set;
+  uint32_t group;
   auto operator<=>(const IdentityKey&) const = default;
 };
 struct CellKey {
@@ -50,10 +53,15 @@ struct RuleRow {
   auto operator<=>(const RuleRow&) const = default;
 };
 struct SetRow {
-  uint32_t version;
-  uint32_t audited;
+  uint32_t version = 0;
+  bool audited = false;
+  bool names_groups = false;
+  std::vector<uint32_t> groups = {};  // slots
   bool operator==(const SetRow&) const = default;
 };
+
+// During a change what either side needs is there: the groups stay the same.
+abi::set set_row(const SetRow& before, const SetRow& after, const abi::versioned& version);
 
 // Everything that the policy maps hold. Class 0 is no rules at all.
 struct PolicyTables {
@@ -66,8 +74,7 @@ struct PolicyTables {
   bool operator==(const PolicyTables&) const = default;
 };
 
-// `before` is what a look-up found until now: for a new prefix that of the
-// prefix around it, for one that goes its own; `after` likewise.
+// The class until now and from then on; 0: none.
 template <class Key>
 struct Versioned {
   Key key;
@@ -87,7 +94,7 @@ struct PolicyPlan {
   std::vector<PrefixKey> gone_prefixes;
   std::vector<IdentityKey> gone_identities;
   std::vector<CellKey> gone_cells;
-  std::vector<uint32_t> gone_sets, gone_classes, gone_choices, gone_rules;  // slots that are free then
+  std::vector<uint32_t> gone_sets, gone_groups, gone_classes, gone_choices, gone_rules;  // slots that are free then
 
   bool empty() const {
     return rules.empty() && choices.empty() && cells.empty() && prefixes.empty() && identities.empty() && sets.empty();
@@ -98,6 +105,7 @@ class Policy {
  public:
   struct Options {
     uint32_t most_sets = abi::MOST_SETS;
+    uint32_t most_groups = abi::MOST_GROUPS;
     uint32_t most_classes = abi::MOST_PREFIXES;
     uint32_t most_choices = abi::MOST_CHOICES;
     uint32_t most_rules = abi::MOST_RULES;
@@ -111,8 +119,10 @@ class Policy {
   // The plan's last part was carried out: its slots may be used again.
   void release(const PolicyPlan& plan);
   // Slots that are in use in the kernel by an earlier life of weftd.
-  void avoid(const std::vector<uint32_t>& sets, const std::vector<uint32_t>& classes,
-             const std::vector<uint32_t>& choices, const std::vector<uint32_t>& rules);
+  struct UsedSlots {
+    std::set<uint32_t> sets, groups, classes, choices, rules;
+  };
+  void avoid(const UsedSlots& used);
 
   // The slot of a TNI's group set. It exists while a TNI has it.
   uint32_t set_slot(const GroupSet& groups) const;
@@ -122,10 +132,14 @@ class Policy {
   const std::map<std::string, std::string>& problems() const { return problems_; }
 
  private:
-  struct Table {
-    std::map<net::Prefix, RuleClass> prefixes;
-    std::map<model::GroupId, RuleClass> groups;
+  // Whom rules of one direction and mode name.
+  struct Peer {
+    uint32_t kind;  // of a set's tables: the direction, with TABLE_AUDIT
+    std::variant<net::Prefix, model::GroupId> who;
+    auto operator<=>(const Peer&) const = default;
   };
+  // The rules of a group, by peer.
+  using GroupRules = std::map<Peer, RuleClass>;
   struct ClassUse {
     RuleClass rules;
     uint64_t references = 0;
@@ -133,21 +147,18 @@ class Policy {
     std::vector<uint32_t> choices;
     std::vector<CellKey> cells;
   };
-  struct Set {
-    model::VpcId vpc;
-    uint64_t references = 0;
-    std::map<uint32_t, Table> tables;  // by table number
-  };
 
+  static GroupRules rules_of(const model::State& state, const model::GroupId& group);
   void count_sets(const model::Changes& changes, std::set<GroupSet>& fresh, std::set<GroupSet>& dead);
-  std::set<GroupSet> touched(const model::State& state, const model::Changes& changes) const;
-  void compile_set(const model::State& state, const GroupSet& groups, const std::set<GroupSet>& fresh,
-                   PolicyPlan& plan);
-  void put_prefixes(uint32_t table, const std::map<net::Prefix, RuleClass>& wanted, PolicyPlan& plan);
-  void put_identity(uint32_t table, const Table& rules, uint32_t peer, const GroupSet& peer_groups, PolicyPlan& plan);
-  void put_identities_of(uint32_t table, const Table& rules, const model::VpcId& vpc, const std::set<GroupSet>& fresh,
-                         PolicyPlan& plan);
+  std::set<model::GroupId> touched(const model::State& state, const model::Changes& changes) const;
+  void add_set(const model::State& state, const GroupSet& groups, PolicyPlan& plan);
+  void change_set(const GroupSet& groups, const std::set<Peer>& peers, PolicyPlan& plan);
   void drop_set(const GroupSet& groups, PolicyPlan& plan);
+  bool put_class(uint32_t set, const Peer& peer, const RuleClass& wanted, PolicyPlan& plan);
+  bool put_prefix(const PrefixKey& key, const RuleClass& wanted, PolicyPlan& plan);
+  bool put_identity(uint32_t table, const model::GroupId& group, const RuleClass& wanted, PolicyPlan& plan);
+  uint32_t take_group(const model::GroupId& group);
+  void drop_group(const model::GroupId& group, PolicyPlan& plan);
   uint32_t take_class(const RuleClass& rules, PolicyPlan& plan);
   void drop_class(uint32_t slot, PolicyPlan& plan);
   uint32_t take_chain(const std::vector<uint64_t>& chain, ClassUse& use, PolicyPlan& plan);
@@ -155,14 +166,16 @@ class Policy {
 
   PolicyTables tables_;
   Slots<GroupSet> sets_;
+  Slots<model::GroupId> groups_;
   Slots<RuleClass> classes_;
   Slots<uint64_t> choices_;  // by a running number: each choice is one class's own
   Slots<RuleRow> rules_;     // a rule that changes gets another slot: both are seen for a while
   uint64_t next_choice_ = 0;
   uint32_t next_version_;
-  std::map<GroupSet, Set> in_use_;
+  std::map<GroupSet, uint64_t> in_use_;  // how many TNIs have it
   std::map<model::GroupId, std::set<GroupSet>> sets_of_group_;
-  std::map<model::VpcId, std::set<GroupSet>> sets_of_vpc_;
+  std::map<model::GroupId, GroupRules> rules_of_group_;      // of those in sets
+  std::map<model::GroupId, uint64_t> group_references_;      // by sets and by identities
   std::map<uint32_t, ClassUse> class_use_;
   std::map<uint32_t, uint64_t> choice_number_;
   std::map<RuleRow, uint64_t> rule_references_;

@@ -1,5 +1,6 @@
 #include "datapath/policy_evaluate.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -70,13 +71,25 @@ uint64_t PolicyImage::first_rule(const Question& question, uint32_t generation, 
   uint32_t table = question.set * 2 + direction;
   if (question.mode == model::Mode::Audit) table |= uint32_t{abi::TABLE_AUDIT};
   uint64_t lowest = std::numeric_limits<uint64_t>::max();
-  const auto ask = [&](const abi::versioned* found) {
-    const uint64_t rule = found == nullptr ? 0 : rule_of_class(at_generation(*found, generation), question, now);
+  const auto ask = [&](const abi::versioned& found) {
+    const uint64_t rule = rule_of_class(at_generation(found, generation), question, now);
     if (rule != 0) lowest = std::min(lowest, rule);
   };
-  ask(prefixes_.find(bytes_of(prefix_key(table, question.peer, 128))));
-  const auto identity = identities_.find({.table = table, .peer_set = question.peer_set});
-  if (question.peer_set != 0 && identity != identities_.end()) ask(&identity->second);
+  const abi::prefix_key key = prefix_key(table, question.peer, 128);
+  const uint32_t shortest = question.peer.is_v4() ? 32 + 96 : 32;
+  for (uint32_t longest = key.prefix_length; longest >= shortest;) {
+    const abi::prefix* found = prefixes_.find(bytes_of(key), longest);
+    if (found == nullptr || found->length < shortest) break;
+    ask(found->rule_class);
+    longest = found->length - 1;
+  }
+  const auto set = sets_.find(question.set), peers = sets_.find(question.peer_set);
+  if (question.peer_set != 0 && set != sets_.end() && set->second.names_groups != 0 && peers != sets_.end()) {
+    for (const uint32_t group : peers->second.groups) {
+      const auto identity = identities_.find({.table = table, .group = group});
+      if (group != 0 && identity != identities_.end()) ask(identity->second);
+    }
+  }
   return lowest == std::numeric_limits<uint64_t>::max() ? 0 : lowest;
 }
 
@@ -96,7 +109,7 @@ void PolicyImage::prepare(const PolicyPlan& plan, uint32_t generation, const std
   }
   for (const auto& row : plan.prefixes) {
     const abi::prefix_key key = prefix_key(row.key);
-    prefixes_.put(key.prefix_length, bytes_of(key), {row.before, row.after, generation});
+    prefixes_.put(key.prefix_length, bytes_of(key), {{row.before, row.after, generation}, key.prefix_length});
     written();
   }
   for (const auto& row : plan.identities) {
@@ -105,7 +118,7 @@ void PolicyImage::prepare(const PolicyPlan& plan, uint32_t generation, const std
   }
   for (const auto& [slot, rows] : plan.sets) {
     const auto& [before, after] = rows;
-    sets_[slot] = {.version = {before.version, after.version, generation}, .audited = before.audited | after.audited};
+    sets_[slot] = set_row(before, after, {before.version, after.version, generation});
     written();
   }
 }
@@ -140,14 +153,18 @@ bool PolicyImage::holds(const PolicyTables& tables) const {
   }
   std::map<IdentityKey, uint32_t> identities;
   for (const auto& [key, row] : identities_) identities[key] = row.after;
-  // `audited` is a hint: it may stay for a while when the last audited rule goes.
+  // What rules there are is a hint: it may stay for a while when the last of them goes.
   std::map<uint32_t, SetRow> sets;
   for (const auto& [slot, row] : sets_) {
     const auto wanted = tables.sets.find(slot);
-    const bool left_over = wanted != tables.sets.end() && wanted->second.audited == 0;
-    sets[slot] = {row.version.after, left_over ? 0 : row.audited};
+    if (wanted == tables.sets.end()) return false;
+    SetRow& held = sets[slot] = wanted->second;
+    held.version = row.version.after;
+    if (row.audited == 0) held.audited = false;
+    if (row.names_groups == 0) held.names_groups = false;
+    held.groups.assign(std::begin(row.groups), std::find(std::begin(row.groups), std::end(row.groups), 0u));
   }
-  const auto after = [](const abi::versioned& row) { return row.after; };
+  const auto after = [](const abi::prefix& row) { return row.rule_class.after; };
   return prefixes_.map(after) == prefixes && cells_ == cells && identities == tables.identities &&
          choices_ == tables.choices && rules_ == tables.rules && sets == tables.sets;
 }

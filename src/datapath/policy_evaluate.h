@@ -30,8 +30,10 @@ class LongestPrefix {
     found->second.erase(masked(bytes, length));
     if (found->second.empty()) entries_.erase(found);
   }
-  const Value* find(const Bytes& bytes) const {
+  // The longest of at most `longest` bits.
+  const Value* find(const Bytes& bytes, uint32_t longest = ~uint32_t{0}) const {
     for (auto level = entries_.rbegin(); level != entries_.rend(); ++level) {
+      if (level->first > longest) continue;
       const auto found = level->second.find(masked(bytes, level->first));
       if (found != level->second.end()) return &found->second;
     }
@@ -87,7 +89,7 @@ class PolicyImage {
  private:
   uint64_t rule_of_class(uint32_t rule_class, const Question& question, base::WallTime now) const;
 
-  LongestPrefix<abi::versioned> prefixes_;
+  LongestPrefix<abi::prefix> prefixes_;
   std::map<IdentityKey, abi::versioned> identities_;
   std::map<uint32_t, abi::set> sets_;
   LongestPrefix<uint32_t> cells_;

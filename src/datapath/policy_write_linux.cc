@@ -95,17 +95,18 @@ Result<uint32_t> write_policy(const Bpf& bpf, const PolicyPlan& plan, const std:
   TRY_VOID(put_all(bpf.cells, plan.cells, [](const auto& row) { return std::pair(key_of(row.first), row.second); }));
   // Seen when the generation moves.
   TRY_VOID(put_all(bpf.prefixes, plan.prefixes, [&](const auto& row) {
-    return std::pair(key_of(row.key), abi::versioned{row.before, row.after, generation});
+    const abi::prefix_key key = key_of(row.key);
+    return std::pair(key, abi::prefix{{row.before, row.after, generation}, key.prefix_length});
   }));
   TRY_VOID(put_all(bpf.identities, plan.identities, [&](const auto& row) {
-    return std::pair(abi::identity_key{.table = row.key.table, .peer_set = row.key.peer_set},
+    return std::pair(abi::identity_key{.table = row.key.table, .group = row.key.group},
                      abi::versioned{row.before, row.after, generation});
   }));
   for (size_t step = 0; step < kSteps; ++step) {
     TRY_VOID(put_all(bpf.sets, plan.sets, [&](const auto& row) {
       const auto& [before, after] = row.second;
-      return std::pair(row.first, abi::set{.version = steps_of_change(before.version, after.version, generation)[step],
-                                           .audited = before.audited | after.audited});
+      return std::pair(row.first,
+                       set_row(before, after, steps_of_change(before.version, after.version, generation)[step]));
     }));
     for (const SetMove& move : moves) {
       abi::tni row = TRY(bpf.tnis.get(move.tni));
@@ -118,7 +119,7 @@ Result<uint32_t> write_policy(const Bpf& bpf, const PolicyPlan& plan, const std:
   // Needed by nobody any more.
   TRY_VOID(remove_all(bpf.prefixes, plan.gone_prefixes, [](const PrefixKey& key) { return key_of(key); }));
   TRY_VOID(remove_all(bpf.identities, plan.gone_identities, [](const IdentityKey& key) {
-    return abi::identity_key{.table = key.table, .peer_set = key.peer_set};
+    return abi::identity_key{.table = key.table, .group = key.group};
   }));
   TRY_VOID(remove_all(bpf.cells, plan.gone_cells, [](const CellKey& key) { return key_of(key); }));
   for (const uint32_t slot : plan.gone_sets) TRY_VOID(bpf.sets.put(slot, abi::set{}));

@@ -2,13 +2,19 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <set>
 
 namespace weft::datapath {
 
 namespace {
 
-std::vector<uint64_t> chain_of(const std::vector<const ClassRule*>& rules) {
+// Rules that match, in the order of their numbers.
+using Matching = std::set<const ClassRule*, decltype([](const ClassRule* a, const ClassRule* b) {
+                            return a->number < b->number;
+                          })>;
+
+std::vector<uint64_t> chain_of(const Matching& rules) {
   std::vector<uint64_t> chain;
   std::optional<base::WallTime> reached;
   for (const ClassRule* rule : rules) {
@@ -32,28 +38,28 @@ void for_each_block(uint32_t first, uint32_t last, Block block) {
   }
 }
 
-void add_protocol(uint8_t protocol, const RuleClass& rules, std::vector<Cell>& cells) {
-  std::set<uint32_t> edges{0, 65536};
+// From edge to edge always the same rules match.
+void add_protocol(uint8_t protocol, const RuleClass& rules, const Matching& of_all_traffic, std::vector<Cell>& cells) {
+  struct Edge {
+    std::vector<const ClassRule*> begin, end;
+  };
+  std::map<uint32_t, Edge> edges;
   for (const ClassRule& rule : rules) {
     if (rule.protocol != protocol) continue;
-    edges.insert(rule.first);
-    edges.insert(uint32_t{rule.last} + 1);
+    edges[rule.first].begin.push_back(&rule);
+    edges[uint32_t{rule.last} + 1].end.push_back(&rule);
   }
   struct Interval {
     uint32_t first, last;
     std::vector<uint64_t> chain;
   };
   std::vector<Interval> intervals;
+  Matching matching = of_all_traffic;
   for (auto edge = edges.begin(); std::next(edge) != edges.end(); ++edge) {
-    const uint32_t first = *edge, last = *std::next(edge) - 1;
-    std::vector<const ClassRule*> matching;
-    size_t own = 0;
-    for (const ClassRule& rule : rules) {
-      if (rule.protocol && (*rule.protocol != protocol || rule.first > first || rule.last < last)) continue;
-      matching.push_back(&rule);
-      own += rule.protocol.has_value();
-    }
-    if (own == 0) continue;  // the cell of all traffic serves here
+    for (const ClassRule* rule : edge->second.end) matching.erase(rule);
+    matching.insert(edge->second.begin.begin(), edge->second.begin.end());
+    if (matching.size() == of_all_traffic.size()) continue;  // the cell of all traffic serves here
+    const uint32_t first = edge->first, last = std::next(edge)->first - 1;
     auto chain = chain_of(matching);
     if (!intervals.empty() && intervals.back().last + 1 == first && intervals.back().chain == chain) {
       intervals.back().last = last;
@@ -72,17 +78,17 @@ void add_protocol(uint8_t protocol, const RuleClass& rules, std::vector<Cell>& c
 
 std::vector<Cell> cells_of(const RuleClass& rules) {
   std::vector<Cell> cells;
-  std::vector<const ClassRule*> of_all_traffic;
+  Matching of_all_traffic;
   std::set<uint8_t> protocols;
   for (const ClassRule& rule : rules) {
     if (rule.protocol) {
       protocols.insert(*rule.protocol);
     } else {
-      of_all_traffic.push_back(&rule);
+      of_all_traffic.insert(&rule);
     }
   }
   if (!of_all_traffic.empty()) cells.push_back({.chain = chain_of(of_all_traffic)});
-  for (const uint8_t protocol : protocols) add_protocol(protocol, rules, cells);
+  for (const uint8_t protocol : protocols) add_protocol(protocol, rules, of_all_traffic, cells);
   return cells;
 }
 

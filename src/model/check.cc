@@ -181,9 +181,11 @@ Result<> check_one(const State& state, const Rule& rule) {
   } else if (const auto* list = std::get_if<PrefixListId>(&rule.peer)) {
     if (state.find(*list) == nullptr) return dangling("peer", *list);
   }
-  size_t beside = 0;
-  for (const RuleId& id : state.rules_of(rule.group)) beside += state.get(id).direction == rule.direction;
-  if (beside > kMostRules) {
+  const auto& beside = state.rules_of(rule.group);
+  const auto same_direction = [&](const RuleId& id) { return state.get(id).direction == rule.direction; };
+  // Counting them all for each rule of many would take long.
+  if (beside.size() > kMostRules &&
+      static_cast<size_t>(std::count_if(beside.begin(), beside.end(), same_direction)) > kMostRules) {
     return refusal(
         Code::Limit, "group",
         fmt::format("group {} has {} rules in this direction, the most there may be", group->name, kMostRules));
