@@ -29,11 +29,12 @@ static __always_inline int may_report(u64 now) {
   return 1;
 }
 
-static __always_inline struct event* event_begin(void) {
-  struct event* event = bpf_ringbuf_reserve(&events, sizeof(struct event), 0);
+/* Its answer must be compared with NULL once only: the verifier of Linux 6.1 doesn't
+ * remember the first time, and believes that the event may be lost. */
+static __always_inline struct event* event_begin(void) { return bpf_ringbuf_reserve(&events, sizeof(struct event), 0); }
+static __always_inline void event_lost(void) {
   struct common* all = get_common();
-  if (!event && all) __sync_fetch_and_add(&all->events_lost, 1);
-  return event;
+  if (all) __sync_fetch_and_add(&all->events_lost, 1);
 }
 
 static __always_inline u64 tni_number(u32 slot) {
@@ -53,7 +54,7 @@ static __always_inline u64 rule_number(u32 slot) {
 static __always_inline void event_packet(const struct packet* packet, u8 kind, u32 reason, u32 tni, u32 rule) {
   if (!may_report(packet->now)) return;
   struct event* event = event_begin();
-  if (!event) return;
+  if (!event) return event_lost();
   __builtin_memset(event, 0, sizeof *event);
   event->time = packet->now;
   event->rule = rule_number(rule);
@@ -73,7 +74,7 @@ static __always_inline void event_packet(const struct packet* packet, u8 kind, u
 
 static __always_inline void event_flow_end(const struct flow_key* key, const struct flow* flow, u64 now) {
   struct event* event = event_begin();
-  if (!event) return;
+  if (!event) return event_lost();
   u32 from_b = flow->initiator;
   __builtin_memset(event, 0, sizeof *event);
   event->time = now;

@@ -138,7 +138,7 @@ static __always_inline int flow_room(u32 owner) {
 }
 
 /* Adds the flow of `fresh`; answers a reason, or CONTINUE when it is there. */
-__noinline int flow_add(struct flow_key* key, struct flow* fresh) {
+static __noinline int flow_add(struct flow_key* key, struct flow* fresh) {
   if (!key || !fresh) return REASON_FlowQuota;
   struct common* all = get_common();
   u32 slot = 0;

@@ -295,8 +295,9 @@ static __always_inline u32 ask_again(struct scratch* s, u32 generation) {
 enum purpose { FOR_THE_PACKET, FOR_AN_ERROR };
 
 /* By the rules, while `judging` tells weftd by which generation. */
-__noinline u32 judge_flow(struct scratch* s, u32 end, u32 purpose) {
+__noinline u32 judge_flow(u32 which, u32 end, u32 purpose) {
   u32 zero = 0;
+  struct scratch* s = get_scratch(which);
   u32* mark = bpf_map_lookup_elem(&judging, &zero);
   if (!s || !mark) return REASON_Malformed;
   /* The exchange orders the mark before everything that is read after it; the
@@ -310,7 +311,7 @@ __noinline u32 judge_flow(struct scratch* s, u32 end, u32 purpose) {
 
 /* An ICMP error passes if it tells of a flow that may pass, and comes from that
  * flow's other end, or from the outside if that is there. */
-static __always_inline int judge_error(struct scratch* s) {
+static __always_inline int judge_error(struct scratch* s, u32 which) {
   struct packet* packet = &s->packet;
   s->key.protocol = packet->inner_protocol;
   u32 end = flow_key_of(&s->key, &packet->target, &packet->inner_target, packet->inner_source_port,
@@ -323,19 +324,20 @@ static __always_inline int judge_error(struct scratch* s) {
   u32 told_tni = told->tni;
   if (teller->tni != packet->tni) return CONTINUE;
   if (check_source(packet->vpc, packet->tni, &packet->source) != CONTINUE) return CONTINUE;
-  if ((int)judge_flow(s, end, FOR_AN_ERROR) != REASON_Related) return CONTINUE;
+  if ((int)judge_flow(which, end, FOR_AN_ERROR) != REASON_Related) return CONTINUE;
   s->judgement.target = told_tni;
   return REASON_Related;
 }
 
-static __always_inline u32 judge(struct scratch* s) {
+/* `s` is get_scratch(which). */
+static __always_inline u32 judge(struct scratch* s, u32 which) {
   struct packet* packet = &s->packet;
   struct judgement* judgement = &s->judgement;
   __builtin_memset(judgement, 0, sizeof *judgement);
   __builtin_memset(&s->key, 0, sizeof s->key);
   s->key.vpc = packet->vpc;
   if (packet->flags & PACKET_ICMP_ERROR) {
-    int related = judge_error(s);
+    int related = judge_error(s, which);
     if (related != CONTINUE) return related;
   }
   s->key.protocol = packet->protocol;
@@ -344,7 +346,7 @@ static __always_inline u32 judge(struct scratch* s) {
                              packet->flags & PACKET_ECHO_REPLY);
   struct flow* flow = bpf_map_lookup_elem(&flows, &s->key);
   if (!flow || packet->now >= flow->expires || packet->now >= flow->deadline || reopens(flow, packet)) {
-    return judge_flow(s, end, FOR_THE_PACKET);
+    return judge_flow(which, end, FOR_THE_PACKET);
   }
   struct flow_end* mine = end ? &flow->end[1] : &flow->end[0];
   struct flow_end* other = end ? &flow->end[0] : &flow->end[1];
@@ -352,7 +354,7 @@ static __always_inline u32 judge(struct scratch* s) {
   struct standing near = standing_of(packet->vpc, mine->tni, generation);
   struct standing far = standing_of(packet->vpc, other->tni, generation);
   if (mine->tni != packet->tni || !stands_as(mine, &near) || !stands_as(other, &far)) {
-    return judge_flow(s, end, FOR_THE_PACKET);
+    return judge_flow(which, end, FOR_THE_PACKET);
   }
   judgement->target = other->tni;
   judgement->rule = flow->rule_in ? flow->rule_in : flow->rule_out;

@@ -120,6 +120,11 @@ struct scratch {
 enum { SCRATCH_PACKET, SCRATCH_PROBE, SCRATCH_COUNT };
 MAP(scratch, BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct scratch, SCRATCH_COUNT, 0);
 
+/* A function that the verifier looks at by itself, and that hands a piece of the
+ * scratch to a map, must ask for it here: Linux 6.1 takes a key or a value for a
+ * map out of another map, but not out of memory behind a parameter. */
+static __always_inline struct scratch* get_scratch(u32 which) { return bpf_map_lookup_elem(&scratch, &which); }
+
 static __always_inline struct common* get_common(void) {
   u32 zero = 0;
   return bpf_map_lookup_elem(&common, &zero);

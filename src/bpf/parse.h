@@ -250,7 +250,8 @@ static __always_inline int begin_datagram(struct scratch* s) {
   return bpf_map_update_elem(&datagrams, &s->datagram_key, fresh, BPF_NOEXIST) == 0 ? CONTINUE : REASON_FragmentTable;
 }
 
-__noinline int follow_fragments(struct scratch* s) {
+__noinline int follow_fragments(void) {
+  struct scratch* s = get_scratch(SCRATCH_PACKET);
   if (!s) return REASON_Malformed;
   struct packet* packet = &s->packet;
   const struct layer* layer = &s->layer;
@@ -315,5 +316,5 @@ __noinline int parse(struct __sk_buff* skb, struct scratch* s) {
     if (answer == REASON_Malformed) return REASON_FragmentTiny;
     if (answer != CONTINUE) return answer;
   }
-  return follow_fragments(s);
+  return follow_fragments();
 }

@@ -14,8 +14,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline struct scratch* get_scratch(u32 which) { return bpf_map_lookup_elem(&scratch, &which); }
-
 static __always_inline struct device* find_device(u32 ifindex) { return bpf_map_lookup_elem(&devices, &ifindex); }
 
 static __always_inline void begin(const struct __sk_buff* skb, struct scratch* s) {
@@ -28,7 +26,7 @@ static __always_inline void begin(const struct __sk_buff* skb, struct scratch* s
 /* Parses, judges, delivers. `sender` is the TNI's slot, 0 for a gateway. */
 static __always_inline int carry(struct __sk_buff* skb, struct scratch* s, u32 sender, u32 vpc) {
   int reason = parse(skb, s);
-  if (reason == CONTINUE) reason = judge(s);
+  if (reason == CONTINUE) reason = judge(s, SCRATCH_PACKET);
   switch (reason) {
     case REASON_Established:
     case REASON_RuleMatch:
@@ -94,7 +92,7 @@ int judge_probe(struct __sk_buff* skb) {
   struct probe* probe = (void*)(long)skb->data + ETH_LENGTH + 2;
   if (!s || (void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
   s->packet = probe->packet;
-  u32 reason = judge(s);
+  u32 reason = judge(s, SCRATCH_PROBE);
   probe = (void*)(long)skb->data + ETH_LENGTH + 2;
   if ((void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
   s->judgement.reason = reason;
