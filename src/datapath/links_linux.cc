@@ -21,7 +21,13 @@ constexpr uint32_t kDoomed = 0x77656674;  // group of the links that wait for th
 constexpr int kFirstIndex = 1 << 16;      // above what the kernel chooses by itself for long
 constexpr uint32_t kFirstTable = 1000;    // routing tables of eth1, eth2, ... in a workload
 constexpr uint32_t kRulePriority = 1000;
+constexpr uint32_t kIpv6Metric = 1024;  // what the kernel makes of none
+// Whoever a TNI asks for, the router answers (bpf/neighbour.h).
+const net::Address kAnyRouter6 = *net::Address::parse("fe80::1");
 constexpr int kLoopback = 1;  // the first device of every namespace
+
+// Nothing asks for it.
+std::string gone_name(int index) { return "gone" + std::to_string(index); }
 
 }  // namespace
 
@@ -124,8 +130,45 @@ Result<int> Links::create(const Interface& interface, const os::Fd& program) {
   };
   TRY_VOID(own_.apply(requests).within(what));
   const int device = peer != 0 ? peer : TRY(os::link_index(inside, interface.device).within(what));
-  TRY_VOID(configure(interface, inside, device).within(what));
-  return index;
+  const auto configured = configure(interface, inside, device);
+  if (configured.ok()) return index;
+  // Half an interface would be in the way of the next try.
+  (void)remove(index, interface);
+  return base::Error(configured.error()).within(what);
+}
+
+// The answers of an interface's own addresses go out by it, if it isn't the first.
+std::vector<os::Rule> Links::rules_of(const Interface& interface) {
+  std::vector<os::Rule> rules;
+  if (interface.home == Home::Machine || interface.position == 0) return rules;
+  for (const net::Address& address : interface.addresses) {
+    rules.push_back({.priority = kRulePriority + interface.position,
+                     .from = net::Prefix::host(address),
+                     .table = kFirstTable + interface.position});
+  }
+  return rules;
+}
+
+Result<> Links::remove(int index, const Interface& interface) {
+  TRY_VOID(remove(index));
+  return clear_place(index, interface);
+}
+
+// Rules outlive the device that they lead to, and the device has its name until
+// the remover comes.
+Result<> Links::clear_place(int index, const Interface& interface) {
+  auto netns =
+      interface.home == Home::Machine ? std::optional(TRY(os::current_netns())) : TRY(os::find_netns(interface.netns));
+  if (!netns) return {};
+  os::Netlink netlink = TRY(os::Netlink::open_in(*netns));
+  std::vector<os::Request> requests;
+  for (const os::Rule& rule : rules_of(interface)) requests.push_back(os::remove_rule(rule));
+  const auto device = TRY(os::find_link(netlink, interface.device));
+  if (device && device->peer == index) {
+    requests.push_back(os::change_link({.index = device->index, .state = os::LinkState::Down}));
+    requests.push_back(os::change_link({.index = device->index, .name = gone_name(index)}));
+  }
+  return netlink.apply(requests);
 }
 
 Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int index) {
@@ -138,7 +181,10 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
   const net::Address& source = interface.addresses.front();
   const uint32_t table = interface.position == 0 ? os::kMainTable : kFirstTable + interface.position;
   const auto add_family = [&](const net::Prefix& cidr, const net::Address& own) {
-    const net::Address router = model::router_of(cidr);
+    // IPv6 refuses a router that another device has a way to already, and two
+    // interfaces may be in one subnet: then it goes by an address that needs none.
+    const bool again = !own.is_v4() && interface.position != 0;
+    const net::Address router = again ? kAnyRouter6 : model::router_of(cidr);
     if (interface.home == Home::Machine) {
       // The machine keeps its own default route; only the VPC's range leads here.
       requests.push_back(os::put_route({.to = net::Prefix::host(router), .link = index}, os::Create::Replace));
@@ -147,8 +193,10 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
                         os::Create::Replace));
       return;
     }
-    requests.push_back(
-        os::put_route({.to = net::Prefix::host(router), .link = index, .table = table}, os::Create::Replace));
+    if (!again) {
+      requests.push_back(
+          os::put_route({.to = net::Prefix::host(router), .link = index, .table = table}, os::Create::Replace));
+    }
     requests.push_back(os::put_route({.to = net::Prefix::any(cidr.family()),
                                       .link = index,
                                       .via = router,
@@ -156,17 +204,18 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
                                       .source = own,
                                       .table = table},
                                      os::Create::Replace));
-    if (interface.position == 0) return;
-    // What is near goes out here; the answers of this interface's addresses, too.
-    requests.push_back(os::put_route({.to = net::Prefix::host(router), .link = index}, os::Create::Replace));
-    requests.push_back(
-        os::put_route({.to = cidr, .link = index, .via = router, .onlink = true, .source = own}, os::Create::Replace));
-    requests.push_back(
-        os::put_rule({.priority = kRulePriority + interface.position, .from = net::Prefix::host(own), .table = table},
-                     os::Create::Replace));
+    // What is near goes out here; of two in one subnet, by the first.
+    requests.push_back(os::put_route({.to = cidr,
+                                      .link = index,
+                                      .via = router,
+                                      .onlink = true,
+                                      .source = own,
+                                      .metric = (own.is_v4() ? 0 : kIpv6Metric) + interface.position},
+                                     os::Create::Replace));
   };
   add_family(interface.cidr, source);
   if (interface.cidr6) add_family(*interface.cidr6, interface.addresses.back());
+  for (const os::Rule& rule : rules_of(interface)) requests.push_back(os::put_rule(rule, os::Create::Replace));
   return netlink.apply(requests);
 }
 
@@ -176,9 +225,8 @@ Result<> Links::attach_program(int index, const os::Fd& program, const std::stri
 
 Result<> Links::remove(int index) {
   // A name that nothing asks for, so that the TNI can come back at once.
-  TRY_VOID(own_.apply(
-      {os::change_link({.index = index, .state = os::LinkState::Down}),
-       os::change_link({.index = index, .name = "gone" + std::to_string(index), .alias = "", .group = kDoomed})}));
+  TRY_VOID(own_.apply({os::change_link({.index = index, .state = os::LinkState::Down}),
+                       os::change_link({.index = index, .name = gone_name(index), .alias = "", .group = kDoomed})}));
   remover_->wake();
   return {};
 }

@@ -9,6 +9,7 @@
 #include "datapath/interface.h"
 #include "os/fd.h"
 #include "os/netlink.h"
+#include "os/netlink_route.h"
 
 namespace weft::datapath {
 
@@ -35,6 +36,8 @@ class Links {
   Result<> attach_program(int index, const os::Fd& program, const std::string& name);
   // Cuts the link at once; the devices go a little later.
   Result<> remove(int index);
+  // And tidies up at its other end, so that the next interface has its place there at once.
+  Result<> remove(int index, const Interface& interface);
 
   // The namespace of a workload, made if it is missing.
   Result<> make_netns(const std::string& name);
@@ -47,6 +50,8 @@ class Links {
  private:
   explicit Links(os::Netlink own);
   Result<> configure(const Interface& interface, os::Netlink& netlink, int index);
+  Result<> clear_place(int index, const Interface& interface);
+  static std::vector<os::Rule> rules_of(const Interface& interface);
 
   Names names_;
   os::Fd own_netns_;

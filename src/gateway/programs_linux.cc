@@ -198,8 +198,8 @@ Result<> Programs::fill(const Border& border) const {
   }
   for (const auto& [chunk, slot] : border.chunks) TRY_VOID(maps.chunks.put(chunk, slot));
   for (const auto& [address, row] : border.addresses) {
-    TRY_VOID(maps.addresses.put(address_of(address),
-                                {.kind = kind_of(row.kind), .exit = static_cast<uint32_t>(row.exit)}));
+    TRY_VOID(
+        maps.addresses.put(address_of(address), {.kind = kind_of(row.kind), .exit = static_cast<uint32_t>(row.exit)}));
   }
   for (const auto& [door, behind] : border.doors) {
     TRY_VOID(maps.doors.put(key_of(door), {.gateway = behind.slot,
