@@ -46,5 +46,5 @@ place() {
   echo "weft-$id"
 }
 
-# field NAME COMMAND...: of what the command shows of one object.
-field() { "${@:2}" -o yaml | sed -nE "s/^$1: \"?([^\"]*)\"?\$/\1/p"; }
+# field NAME COMMAND...: of what the command shows of one object, the first of that name.
+field() { "${@:2}" -o yaml | sed -nE "0,/^ *$1: /s/^ *$1: \"?([^\"]*)\"?\$/\1/p"; }
