@@ -182,7 +182,7 @@ static __always_inline u32 owner_of(const struct ends* ends) {
   u32 owner = 0;
   if (machine && machine->kind == MACHINE_OUTSIDE) {
     owner = ends->near_protocol ? owner_of_port(ends) : 0;
-  } else if (!machine) {
+  } else if (!machine || machine->kind == MACHINE_TNI) {
     struct routed_key key = {.prefix_length = 128, .address = ends->near};
     struct routed* routed = bpf_map_lookup_elem(&routed_ranges, &key);
     owner = routed ? routed->gateway : 0;

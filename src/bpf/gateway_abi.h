@@ -37,6 +37,7 @@ ABI_SIZE(gateway, 4);
 enum machine_address_kind {
   MACHINE_OUTSIDE = 1, /* others know it */
   MACHINE_INSIDE = 2,  /* only gateways know it: the machine's end towards them */
+  MACHINE_TNI = 3,     /* of the machine's own TNI: the way there is by its VPC, under its groups */
 };
 struct machine_address {
   u32 kind;

@@ -29,7 +29,11 @@ int from_uplink(struct __sk_buff* skb) {
   if (skb->pkt_type != 0 /* PACKET_HOST */ || skb->vlan_present) return TC_ACT_UNSPEC;
   if (parse_ends(skb, &ends) != 0) return TC_ACT_UNSPEC;
   u32 owner = owner_of(&ends);
-  return owner ? enter(owner) : TC_ACT_UNSPEC;
+  if (owner) return enter(owner);
+  /* The kernel takes what is for any address of the machine, by whatever device it
+   * comes: past the groups of the machine's TNI, and to where only gateways talk. */
+  struct machine_address* machine = bpf_map_lookup_elem(&machine_addresses, &ends.target);
+  return machine && machine->kind != MACHINE_OUTSIDE ? drop(BORDER_MACHINE) : TC_ACT_UNSPEC;
 }
 
 /* The uplink for what has this source; 0: none. */

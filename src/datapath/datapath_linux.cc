@@ -203,7 +203,7 @@ Result<> Datapath::drop_tni(const model::Tni& tni) {
 Result<> Datapath::drop_interface(const model::TniId& id) {
   const auto held = held_.find(id);
   if (held == held_.end()) return {};
-  const int ifindex = held->second.ifindex;
+  const auto [interface, ifindex] = std::move(held->second);
   held_.erase(held);
   if (const auto slot = slot_of(id)) {
     abi::tni row = TRY(bpf_.tnis.get(*slot));
@@ -211,8 +211,7 @@ Result<> Datapath::drop_interface(const model::TniId& id) {
     TRY_VOID(bpf_.tnis.put(*slot, row));
   }
   TRY_VOID(bpf_.devices.remove(static_cast<uint32_t>(ifindex)));
-  links_->remove(ifindex);
-  return {};
+  return links_->remove(ifindex, interface);
 }
 
 Result<> Datapath::make_interface(const Interface& interface) {
@@ -225,7 +224,7 @@ Result<> Datapath::make_interface(const Interface& interface) {
     found_.erase(found);
   } else {
     if (found != found_.end()) {
-      links_->remove(found->second.index);
+      TRY_VOID(links_->remove(found->second.index, interface));
       found_.erase(found);
     }
     ifindex = TRY(links_->create(interface));

@@ -24,6 +24,9 @@ constexpr int kFirstIndex = 1 << 16;      // above what the kernel chooses by it
 constexpr uint32_t kFirstTable = 1000;    // routing tables of eth1, eth2, ... in a workload
 constexpr uint32_t kRulePriority = 1000;
 constexpr uint32_t kTniBlock = 1;  // its filter judges what the TNIs send
+constexpr uint32_t kIpv6Metric = 1024;  // what the kernel makes of none
+// Whoever a TNI asks for, the router answers (bpf/neighbour.h).
+const net::Address kAnyRouter6 = *net::Address::parse("fe80::1");
 constexpr int kLoopback = 1;  // the first device of every namespace
 
 }  // namespace
@@ -43,7 +46,7 @@ class Links::Remover {
   }
   bool is_to_remove(int index) {
     const std::lock_guard lock(mutex_);
-    return links_.contains(index);
+    return links_.contains(index) || removing_links_.contains(index);
   }
   void remove_netns(const std::string& name) {
     change([&] { names_.insert(name); });
@@ -92,6 +95,7 @@ class Links::Remover {
     std::vector<os::Request> requests;
     while (!links_.empty() && requests.size() < kAtOnce) {
       const int index = links_.extract(links_.begin()).value();
+      removing_links_.insert(index);
       requests.push_back(os::change_link({.index = index, .alias = "", .group = kDoomed}));
       requests.back().done = {ENODEV};
     }
@@ -99,6 +103,7 @@ class Links::Remover {
     (void)netlink_.apply(requests);
     (void)netlink_.apply({os::remove_link_group(kDoomed)});
     lock.lock();
+    removing_links_.clear();
   }
 
   void remove_next_name(std::unique_lock<std::mutex>& lock) {
@@ -113,7 +118,7 @@ class Links::Remover {
   os::Netlink netlink_;
   std::mutex mutex_;
   std::condition_variable wake_, removed_;
-  std::set<int> links_;
+  std::set<int> links_, removing_links_;
   std::set<std::string> names_;
   std::string removing_;
   bool stop_ = false;
@@ -155,7 +160,8 @@ Result<int> Links::create(const Interface& interface) {
   os::Fd netns = interface.home == Home::Machine ? TRY(os::current_netns().within(what))
                                                  : TRY(os::open_netns(interface.netns).within(what));
   os::Netlink inside = TRY(os::Netlink::open_in(netns));
-  TRY_VOID(free_name(interface.machine_side));
+  TRY_VOID(free_name(own_, interface.machine_side, End::Machine).within(what));
+  TRY_VOID(free_name(inside, interface.device, End::Workload).within(what));
   // Chosen indexes let one message make the pair and the next ones use it.
   const int index = next_index_++;
   const int peer =
@@ -175,8 +181,36 @@ Result<int> Links::create(const Interface& interface) {
   };
   TRY_VOID(own_.apply(requests).within(what));
   const int device = peer != 0 ? peer : TRY(os::link_index(inside, interface.device).within(what));
-  TRY_VOID(configure(interface, inside, device).within(what));
-  return index;
+  const auto configured = configure(interface, inside, device);
+  if (configured.ok()) return index;
+  // Half an interface would be in the way of the next try.
+  (void)remove(index, interface);
+  return base::Error(configured.error()).within(what);
+}
+
+// The answers of an interface's own addresses go out by it, if it isn't the first.
+std::vector<os::Rule> Links::rules_of(const Interface& interface) {
+  std::vector<os::Rule> rules;
+  if (interface.home == Home::Machine || interface.position == 0) return rules;
+  for (const net::Address& address : interface.addresses) {
+    rules.push_back({.priority = kRulePriority + interface.position,
+                     .from = net::Prefix::host(address),
+                     .table = kFirstTable + interface.position});
+  }
+  return rules;
+}
+
+// Rules outlive the device that they lead to.
+Result<> Links::remove(int index, const Interface& interface) {
+  remove(index);
+  const auto rules = rules_of(interface);
+  if (rules.empty()) return {};
+  auto netns = TRY(os::find_netns(interface.netns));
+  if (!netns) return {};
+  os::Netlink netlink = TRY(os::Netlink::open_in(*netns));
+  std::vector<os::Request> requests;
+  for (const os::Rule& rule : rules) requests.push_back(os::remove_rule(rule));
+  return netlink.apply(requests);
 }
 
 Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int index) {
@@ -189,7 +223,10 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
   const net::Address& source = interface.addresses.front();
   const uint32_t table = interface.position == 0 ? os::kMainTable : kFirstTable + interface.position;
   const auto add_family = [&](const net::Prefix& cidr, const net::Address& own) {
-    const net::Address router = model::router_of(cidr);
+    // IPv6 refuses a router that another device has a way to already, and two
+    // interfaces may be in one subnet: then it goes by an address that needs none.
+    const bool again = !own.is_v4() && interface.position != 0;
+    const net::Address router = again ? kAnyRouter6 : model::router_of(cidr);
     if (interface.home == Home::Machine) {
       // The machine keeps its own default route; only the VPC's range leads here.
       requests.push_back(os::put_route({.to = net::Prefix::host(router), .link = index}, os::Create::Replace));
@@ -198,8 +235,10 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
                         os::Create::Replace));
       return;
     }
-    requests.push_back(
-        os::put_route({.to = net::Prefix::host(router), .link = index, .table = table}, os::Create::Replace));
+    if (!again) {
+      requests.push_back(
+          os::put_route({.to = net::Prefix::host(router), .link = index, .table = table}, os::Create::Replace));
+    }
     requests.push_back(os::put_route({.to = net::Prefix::any(cidr.family()),
                                       .link = index,
                                       .via = router,
@@ -207,17 +246,18 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
                                       .source = own,
                                       .table = table},
                                      os::Create::Replace));
-    if (interface.position == 0) return;
-    // What is near goes out here; the answers of this interface's addresses, too.
-    requests.push_back(os::put_route({.to = net::Prefix::host(router), .link = index}, os::Create::Replace));
-    requests.push_back(
-        os::put_route({.to = cidr, .link = index, .via = router, .onlink = true, .source = own}, os::Create::Replace));
-    requests.push_back(
-        os::put_rule({.priority = kRulePriority + interface.position, .from = net::Prefix::host(own), .table = table},
-                     os::Create::Replace));
+    // What is near goes out here; of two in one subnet, by the first.
+    requests.push_back(os::put_route({.to = cidr,
+                                      .link = index,
+                                      .via = router,
+                                      .onlink = true,
+                                      .source = own,
+                                      .metric = (own.is_v4() ? 0 : kIpv6Metric) + interface.position},
+                                     os::Create::Replace));
   };
   add_family(interface.cidr, source);
   if (interface.cidr6) add_family(*interface.cidr6, interface.addresses.back());
+  for (const os::Rule& rule : rules_of(interface)) requests.push_back(os::put_rule(rule, os::Create::Replace));
   return netlink.apply(requests);
 }
 
@@ -233,14 +273,17 @@ Result<> Links::judge_gateway_by(int index, const os::Fd& program) {
 
 void Links::remove(int index) { remover_->remove_link(index); }
 
-// The name may be that of a link that waits for the remover: the TNI comes back.
-Result<> Links::free_name(const std::string& name) {
-  const auto link = TRY(os::find_link(own_, name));
-  if (!link || (link->group != kDoomed && !remover_->is_to_remove(link->index))) return {};
+// The name may be that of a link that waits for the remover: the TNI, or another in
+// its place, comes back.
+Result<> Links::free_name(os::Netlink& netlink, const std::string& name, End end) {
+  const auto link = TRY(os::find_link(netlink, name));
+  if (!link) return {};
+  const int machine_side = end == End::Machine ? link->index : link->peer;
+  if (!remover_->is_to_remove(machine_side)) return {};
   os::Request down = os::change_link({.index = link->index, .state = os::LinkState::Down});
-  os::Request rename = os::change_link({.index = link->index, .name = "gone" + std::to_string(link->index)});
+  os::Request rename = os::change_link({.index = link->index, .name = "gone" + std::to_string(machine_side)});
   down.done = rename.done = {ENODEV};  // the remover was quicker
-  return own_.apply({std::move(down), std::move(rename)});
+  return netlink.apply({std::move(down), std::move(rename)});
 }
 
 Result<> Links::make_netns(const std::string& name) {

@@ -9,6 +9,7 @@
 #include "datapath/interface.h"
 #include "os/fd.h"
 #include "os/netlink.h"
+#include "os/netlink_route.h"
 
 namespace weft::datapath {
 
@@ -37,6 +38,8 @@ class Links {
   Result<int> create(const Interface& interface);
   // The devices go a little later; what is behind them must be cut off before.
   void remove(int index);
+  // And tidies up at its other end.
+  Result<> remove(int index, const Interface& interface);
 
   // The namespace of a workload, made if it is missing.
   Result<> make_netns(const std::string& name);
@@ -48,8 +51,10 @@ class Links {
 
  private:
   explicit Links(os::Netlink own);
-  Result<> free_name(const std::string& name);
+  enum class End { Machine, Workload };
+  Result<> free_name(os::Netlink& netlink, const std::string& name, End end);
   Result<> configure(const Interface& interface, os::Netlink& netlink, int index);
+  static std::vector<os::Rule> rules_of(const Interface& interface);
 
   Names names_;
   os::Fd own_netns_;

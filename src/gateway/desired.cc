@@ -83,6 +83,14 @@ class Compiler {
     for (const Family family : kFamilies) {
       desired_.border.addresses[inside().machine(family)] = {Border::Kind::Inside, 0};
     }
+    for (const auto& [id, tni] : state_.all<Tni>()) {
+      const Workload* holder = tni.machine == self_ ? state_.find(tni.workload) : nullptr;
+      if (holder == nullptr || holder->kind != model::WorkloadKind::Machine) continue;
+      // An address that the machine has elsewhere too goes on to be known there.
+      for (const Address& address : tni.addresses()) {
+        desired_.border.addresses.emplace(address, Border::MachineAddress{Border::Kind::Tni, 0});
+      }
+    }
   }
 
   unsigned mtu_out() const {

@@ -59,7 +59,7 @@ std::optional<Alias> parse_alias(std::string_view text);
 
 // What the programs at the machine's border know.
 struct Border {
-  enum class Kind { Outside, Inside };
+  enum class Kind { Outside, Inside, Tni };  // as in bpf/gateway_abi.h
   struct MachineAddress {
     Kind kind = Kind::Outside;
     int exit = 0;

@@ -69,6 +69,13 @@ TEST(Desired, TheMachinesProgramsGoStraightWhereTheMachineIs) {
   EXPECT_EQ(desired.border.doors.at(every4), (Border::Behind{1, address("10.0.1.10"), 80}));
 }
 
+// The kernel would take what comes by an uplink for that address, past its groups.
+TEST(Desired, TheMachinesTniIsKnownAtTheBorder) {
+  const Desired desired = compiled({.machine_in_shop = true});
+  EXPECT_EQ(desired.border.addresses.at(address("10.0.1.200")).kind, Border::Kind::Tni);
+  EXPECT_FALSE(desired.border.addresses.contains(address("10.0.1.10"))) << "of a workload";
+}
+
 TEST(Desired, BoundToOneAddress) {
   MachineFacts machine = facts();
   machine.links.push_back({.index = 3, .name = "lan", .mtu = 1400, .addresses = {address("10.9.9.9")}});

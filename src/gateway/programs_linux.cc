@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "bpf/gateway_abi.h"
 #include "connect.skel.h"
@@ -46,6 +47,22 @@ bool has_tag(uint32_t id, const Tag& tag) {
   if (!program.valid()) return false;
   const auto found = tag_of(program.get());
   return found.ok() && *found == tag;
+}
+
+Border::Kind kind_of(uint32_t kind) {
+  switch (kind) {
+    case abi::MACHINE_INSIDE: return Border::Kind::Inside;
+    case abi::MACHINE_TNI: return Border::Kind::Tni;
+    default: return Border::Kind::Outside;
+  }
+}
+uint32_t kind_of(Border::Kind kind) {
+  switch (kind) {
+    case Border::Kind::Outside: return abi::MACHINE_OUTSIDE;
+    case Border::Kind::Inside: return abi::MACHINE_INSIDE;
+    case Border::Kind::Tni: return abi::MACHINE_TNI;
+  }
+  CHECK(false);
 }
 
 // Identifies the namespace that a socket made here is in, as the programs see it.
@@ -162,8 +179,7 @@ Result<Border> Programs::read_border() const {
     if (chunks[chunk] != 0) border.chunks[chunk] = chunks[chunk];
   }
   for (const auto& [address, row] : TRY(maps.addresses.all())) {
-    const auto kind = row.kind == abi::MACHINE_INSIDE ? Border::Kind::Inside : Border::Kind::Outside;
-    border.addresses[address_of(address)] = {kind, static_cast<int>(row.exit)};
+    border.addresses[address_of(address)] = {kind_of(row.kind), static_cast<int>(row.exit)};
   }
   for (const auto& [key, row] : TRY(maps.doors.all())) {
     border.doors[{address_of(key.address), swap(key.port), key.protocol}] = {row.gateway, address_of(row.target),
@@ -182,8 +198,8 @@ Result<> Programs::fill(const Border& border) const {
   }
   for (const auto& [chunk, slot] : border.chunks) TRY_VOID(maps.chunks.put(chunk, slot));
   for (const auto& [address, row] : border.addresses) {
-    const uint32_t kind = row.kind == Border::Kind::Inside ? abi::MACHINE_INSIDE : abi::MACHINE_OUTSIDE;
-    TRY_VOID(maps.addresses.put(address_of(address), {.kind = kind, .exit = static_cast<uint32_t>(row.exit)}));
+    TRY_VOID(
+        maps.addresses.put(address_of(address), {.kind = kind_of(row.kind), .exit = static_cast<uint32_t>(row.exit)}));
   }
   for (const auto& [door, behind] : border.doors) {
     TRY_VOID(maps.doors.put(key_of(door), {.gateway = behind.slot,

@@ -364,6 +364,7 @@ void Node::heal() {
   }
   if (turn_++ % kTurnsPerGateways == 0) sync_gateways();
   ledger_->retry();
+  runtime_->heal();
   gather_problems();
   heal_timer_.expires_after(kHealTick);
   heal_timer_.async_wait([this](const auto& fault) {

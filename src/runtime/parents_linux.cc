@@ -67,7 +67,8 @@ Result<> Runtime::find_boot() {
 void Runtime::note_boot() {
   boot_ = Boot::Same;
   const auto noted = os::write_file_atomic(options_.state_directory + "/boot", boot_id_, 0600, os::Durability::Flushed);
-  if (!noted.ok()) problems_[options_.self.text] = noted.error().what;
+  refused_.erase(options_.self.text);
+  if (!noted.ok()) refused_[options_.self.text] = noted.error().what;
 }
 
 Result<> Runtime::find_records() {
@@ -252,13 +253,33 @@ void Runtime::remove(Item& item) {
 // What can't be written is missed only after a power cycle.
 void Runtime::save(Item& item) {
   const auto& record = item.life.record();
+  refused_.erase(item.id.text);
   if (!record || record->generation == 0 || record == item.saved) return;
   const auto written = os::write_file_atomic(record_of(item.id), encode(*record), 0600, os::Durability::Cached);
   if (written.ok()) {
     item.saved = record;
   } else {
-    problems_[item.id.text] = written.error().what;
+    refused_[item.id.text] = written.error().what;
   }
+}
+
+void Runtime::heal() {
+  for (const auto& [id, why] : std::map(refused_)) {
+    const auto item = items_.find({id});
+    if (item != items_.end()) {
+      save(*item->second);
+    } else if (id == options_.self.text) {
+      note_boot();
+    } else {
+      refused_.erase(id);
+    }
+  }
+}
+
+std::map<std::string, std::string> Runtime::problems() const {
+  auto all = problems_;
+  all.insert(refused_.begin(), refused_.end());
+  return all;
 }
 
 }  // namespace weft::runtime

@@ -67,6 +67,8 @@ class Runtime {
   // Carries out what follows from the changes; `state` has them already. The
   // first call brings everything to the state, whatever its changes are.
   void update(const model::State& state, const model::Changes& changes);
+  // What the disk refused is tried again. To be called now and then.
+  void heal();
   // Called when a workload shows what it didn't before. A workload that is Exited
   // or Failed isn't started again unless the state changes. What an earlier weftd
   // was told isn't told again, except of one that goes at its end (`--rm`).
@@ -90,7 +92,7 @@ class Runtime {
   Result<std::unique_ptr<api::Stream<api::LogLine>>> logs(const api::LogQuery& query);
 
   // By object (workload, or the machine): what couldn't be done and isn't in a status.
-  const std::map<std::string, std::string>& problems() const { return problems_; }
+  std::map<std::string, std::string> problems() const;
 
   // An owner who attaches comes with the next request; its output would hold up the workload for ever.
   static constexpr base::Duration kFetchTime = std::chrono::seconds(5);
@@ -159,6 +161,7 @@ class Runtime {
   std::shared_ptr<LogWatch> log_watch_;
   std::multimap<model::WorkloadId, std::weak_ptr<FollowedLog>> followed_;
   std::map<std::string, std::string> problems_;
+  std::map<std::string, std::string> refused_;  // by the disk, of what has to be kept there
 };
 
 }  // namespace weft::runtime
