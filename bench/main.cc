@@ -18,12 +18,14 @@
 #include <optional>
 #include <thread>
 
+#include "bench/daemon.h"
 #include "bench/load.h"
 #include "bench/paths.h"
 #include "os/bpffs.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/netns.h"
+#include "store/store.h"
 
 namespace weft::bench {
 namespace {
@@ -241,6 +243,41 @@ Result<> change(const Options& options, Report& report) {
   return {};
 }
 
+// What a change waits for besides the kernel: its flush to the disk.
+Result<> commit(const Options& options, Report& report) {
+  const auto weftd = TRY(Weftd::start());
+  const auto store = TRY(store::create_sqlite({.path = weftd.folder() + "/commits", .cluster = "bench"}));
+  std::vector<double> times;
+  Result<> outcome;
+  for (int i = 1; i <= options.rounds * 20; ++i) {
+    const store::Entry entry{.revision = static_cast<uint64_t>(i), .bytes = std::string(200, 'x')};
+    times.push_back(ms_of([&] { return store->append({&entry, 1}); }, outcome));
+    TRY_VOID(outcome);
+  }
+  report.add("change/commit", times, {}, "ms");
+  return {};
+}
+
+// From the command line's start to its end.
+Result<> run_one(const Options& options, Report& report) {
+  const auto weftd = TRY(Weftd::start());
+  std::vector<double> times;
+  Result<> outcome;
+  for (int i = 0; i < options.rounds * 4; ++i) {
+    times.push_back(ms_of([&] { return weftd.weft({"run", "--rm", "--", "true"}); }, outcome));
+    TRY_VOID(outcome);
+  }
+  report.add("run", times, {}, "ms");
+  return {};
+}
+
+Result<> memory(const Options&, Report& report) {
+  const auto weftd = TRY(Weftd::start());
+  for (int i = 0; i < 1000; ++i) TRY_VOID(weftd.weft({"run", "--external", "--name", "w" + std::to_string(i)}));
+  report.add("memory/1000", {static_cast<double>(TRY(weftd.resident_kib())) / 1024}, {}, "MiB");
+  return {};
+}
+
 Result<Options> parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
@@ -280,7 +317,10 @@ Result<> run(int argc, char** argv) {
                                {"rules/", rules},
                                {"attach/5000", attach_many},
                                {"attach", attach},
-                               {"change", change}};
+                               {"change/commit", commit},
+                               {"change", change},
+                               {"run", run_one},
+                               {"memory", memory}};
   for (const Suite& suite : kSuites) {
     const bool wanted = options.prefix.empty() || std::string_view(options.prefix).starts_with(suite.name) ||
                         suite.name.starts_with(options.prefix);

@@ -108,8 +108,14 @@ Result<Path> cni_bridge() {
 C
     for n in a b; do
       ip -n cni-$n link set lo up
-      ip netns exec cni env CNI_COMMAND=ADD CNI_CONTAINERID=bench-$n CNI_NETNS=/run/netns/cni-$n CNI_IFNAME=eth0 \
-        CNI_PATH=/usr/lib/cni /usr/lib/cni/bridge < /run/cni.json > /run/cni-$n.json
+      export CNI_COMMAND=ADD CNI_CONTAINERID=bench-$n CNI_NETNS=/run/netns/cni-$n CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni
+      ip netns exec cni /usr/lib/cni/bridge < /run/cni.json > /run/cni-$n.json
+      cat > /run/portmap-$n.json <<C
+{"cniVersion":"1.0.0","name":"bench","type":"portmap","capabilities":{"portMappings":true},
+ "runtimeConfig":{"portMappings":[{"hostPort":$((8000 + $(printf %d "'$n"))),"containerPort":80,"protocol":"tcp"}]},
+ "prevResult":$(cat /run/cni-$n.json)}
+C
+      ip netns exec cni /usr/lib/cni/portmap < /run/portmap-$n.json > /dev/null
     done)"));
   return path_between("cni", "cni-a", "cni-b", "10.93.0.3");
 }
