@@ -4,6 +4,13 @@
 
 namespace weft::datapath {
 
+static_assert(2 * model::kLargestPolicy.entries <= abi::MOST_PREFIXES);
+static_assert(2 * model::kLargestPolicy.entries <= abi::MOST_IDENTITIES);
+static_assert(2 * model::kLargestPolicy.entries <= abi::MOST_CHOICES);
+static_assert(2 * model::kLargestPolicy.kinds <= abi::MOST_CELLS);
+static_assert(2 * model::kLargestPolicy.rules <= abi::MOST_RULES);
+static_assert(2 * model::kMostTnisPerMachine <= abi::MOST_SETS);
+
 using model::GroupId;
 using net::Prefix;
 
@@ -318,14 +325,19 @@ uint32_t Policy::take_chain(const std::vector<uint64_t>& chain, ClassUse& use, P
     const auto in_class = std::lower_bound(use.rules.begin(), use.rules.end(), ClassRule{.number = chain[i]},
                                            [](const auto& a, const auto& b) { return a.number < b.number; });
     const auto rule = rules_.find(row_of(*in_class));
-    const auto slot = choices_.take(++next_choice_);
-    if (!rule || !slot) {
+    const Choice choice{rule.value_or(0), next};
+    if (const auto shared = use.choices.find(choice); rule && shared != use.choices.end()) {
+      next = shared->second;
+      continue;
+    }
+    const auto slot = rule ? choices_.take(++next_choice_) : std::nullopt;
+    if (!slot) {
       problems_["choices"] = "more kinds of traffic in the rules than the data path holds";
       continue;
     }
     choice_number_[*slot] = next_choice_;
-    use.choices.push_back(*slot);
-    tables_.choices[*slot] = plan.choices[*slot] = {*rule, next};
+    use.choices.emplace(choice, *slot);
+    tables_.choices[*slot] = plan.choices[*slot] = choice;
     next = *slot;
   }
   return next;
@@ -344,7 +356,7 @@ void Policy::drop_class(uint32_t slot, PolicyPlan& plan) {
     plan.cells.erase(key);
     plan.gone_cells.push_back(key);
   }
-  for (const uint32_t choice : use.choices) {
+  for (const auto& [shared, choice] : use.choices) {
     tables_.choices.erase(choice);
     plan.choices.erase(choice);
     choices_.drop(choice_number_[choice]);

@@ -44,7 +44,7 @@ struct CellKey {
 };
 struct Choice {
   uint32_t rule, next;
-  bool operator==(const Choice&) const = default;
+  auto operator<=>(const Choice&) const = default;
 };
 struct RuleRow {
   uint64_t number;
@@ -144,8 +144,8 @@ class Policy {
     RuleClass rules;
     uint64_t references = 0;
     std::vector<RuleRow> rows;  // that found a slot
-    std::vector<uint32_t> choices;
     std::vector<CellKey> cells;
+    std::map<Choice, uint32_t> choices;  // chains that end alike share their ends
   };
 
   static GroupRules rules_of(const model::State& state, const model::GroupId& group);

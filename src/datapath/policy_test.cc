@@ -111,6 +111,27 @@ RC_GTEST_PROP(Policy, TablesSayWhatTheRulesSayAfterEachChange, (uint64_t seed, s
   }
 }
 
+// What is judged when a command is validated holds of what is compiled.
+RC_GTEST_PROP(Policy, TheTablesAreNoLargerThanTheirBudget, (uint64_t seed)) {
+  base::Rng rng(seed);
+  RandomWorld world(rng);
+  Compiled run;
+  for (int i = 0; i < 60; ++i) {
+    const auto changes = run.state.apply(world.command(run.state, run.now));
+    if (!changes.ok()) continue;
+    run.carry_out(run.policy.update(run.state, *changes));
+    const model::PolicySize size = run.state.policy_size();
+    RC_ASSERT(size == model::State::of(run.state.objects()).policy_size());
+    const PolicyTables& tables = run.policy.tables();
+    RC_ASSERT(tables.prefixes.size() + tables.identities.size() <= size.entries);
+    RC_ASSERT(tables.cells.size() <= size.kinds);
+    RC_ASSERT(tables.rules.size() <= size.rules);
+    const bool expire = std::any_of(tables.rules.begin(), tables.rules.end(),
+                                    [](const auto& rule) { return rule.second.until.has_value(); });
+    RC_ASSERT(expire || tables.choices.size() <= size.entries);
+  }
+}
+
 RC_GTEST_PROP(Policy, ALookUpDuringAChangeIsWhollyOldOrWhollyNew, (uint64_t seed)) {
   base::Rng rng(seed);
   RandomWorld world(rng);

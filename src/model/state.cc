@@ -109,6 +109,7 @@ Result<> State::check_name(const Object& object) const {
 
 Result<Changes> State::apply(const Command& command) {
   Changes changes;
+  const PolicySize policy_before = policy_size();
   const auto refuse = [&](Error error) {
     undo(changes);
     return error;
@@ -144,6 +145,7 @@ Result<Changes> State::apply(const Command& command) {
     if (superseded) continue;
     if (auto valid = check(change); !valid.ok()) return refuse(std::move(valid).error());
   }
+  if (auto fits = check_budget(policy_before); !fits.ok()) return refuse(std::move(fits).error());
   for (const Change& change : changes) {
     const auto* before = change.before ? std::get_if<Tni>(&*change.before) : nullptr;
     if (before == nullptr) continue;
@@ -161,7 +163,55 @@ void State::undo(const Changes& changes) {
   for (auto it = changes.rbegin(); it != changes.rend(); ++it) set({.before = it->after, .after = it->before});
 }
 
+// What there is too much of already may become less step by step.
+Result<> State::check_budget(const PolicySize& before) const {
+  const PolicySize& now = policy_size();
+  const auto check = [](std::string_view what, uint64_t had, uint64_t has, uint64_t most) -> Result<> {
+    if (has <= most || has <= had) return {};
+    return error(Code::Limit,
+                 "the rules of all groups in use together would take {} {}, and the data path holds {}: name fewer "
+                 "prefixes or ports, or give fewer TNIs a combination of groups of their own",
+                 has, what, most);
+  };
+  TRY_VOID(check("entries", before.entries, now.entries, kLargestPolicy.entries));
+  TRY_VOID(check("kinds of traffic", before.kinds, now.kinds, kLargestPolicy.kinds));
+  return check("rules", before.rules, now.rules, kLargestPolicy.rules);
+}
+
+size_t State::prefixes_of(const Peer& peer) const {
+  const auto* id = std::get_if<PrefixListId>(&peer);
+  if (id == nullptr) return 1;
+  const PrefixList* list = find(*id);
+  return list == nullptr ? 0 : list->prefixes.size();
+}
+
+// Before an object goes from its table, and when another is in it.
+void State::budget(const Object& object, Step step) {
+  const auto count = [&](const Rule& rule) {
+    if (step == Step::Add) {
+      budget_.add(rule, prefixes_of(rule.peer));
+    } else {
+      budget_.remove(rule, prefixes_of(rule.peer));
+    }
+  };
+  if (const auto* rule = std::get_if<Rule>(&object)) count(*rule);
+  if (const auto* list = std::get_if<PrefixList>(&object)) {
+    for (const RuleId& id : rules_naming(list->id)) count(get(id));
+  }
+  if (const auto* tni = std::get_if<Tni>(&object)) {
+    if (step == Step::Add) {
+      budget_.add(tni->groups);
+    } else {
+      budget_.remove(tni->groups);
+    }
+  }
+}
+
 void State::set(const Change& change) {
+  const Object& concerned = change.before ? *change.before : *change.after;
+  const auto* list = std::get_if<PrefixList>(&concerned);
+  // Rules may name a list that isn't there yet, or any more.
+  if (change.before || list != nullptr) budget(concerned, Step::Drop);
   if (change.before) index(*change.before, Step::Drop);
   std::visit(
       [&](const auto& object) {
@@ -174,6 +224,7 @@ void State::set(const Change& change) {
       },
       change.after ? *change.after : *change.before);
   if (change.after) index(*change.after, Step::Add);
+  if (change.after || list != nullptr) budget(change.after ? *change.after : *change.before, Step::Add);
 }
 
 void State::index(const Object& object, Step step) {

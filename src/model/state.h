@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "model/budget.h"
 #include "model/group.h"
 #include "model/tni.h"
 #include "model/vpc.h"
@@ -79,6 +80,8 @@ class State {
   // The holder of an address of a VPC, and the subnet around an address.
   const Tni* holder_of(const VpcId& vpc, const net::Address& address) const;
   const Subnet* subnet_of(const VpcId& vpc, const net::Address& address) const;
+  // What the policy of all groups in use takes up in the data path.
+  const PolicySize& policy_size() const { return budget_.used(); }
   bool rests(const VpcId& vpc, const net::Address& address, base::WallTime now) const;
 
   // Ids of the objects of one kind that have this name ("subnet", "" = any VPC).
@@ -107,6 +110,9 @@ class State {
   void set(const Change& change);
   enum class Step { Add, Drop };
   void index(const Object& object, Step step);
+  void budget(const Object& object, Step step);
+  size_t prefixes_of(const Peer& peer) const;
+  Result<> check_budget(const PolicySize& before) const;
   Result<> check(const Change& change) const;
   Result<> check_name(const Object& object) const;
 
@@ -124,6 +130,7 @@ class State {
   std::map<VpcId, std::set<SubnetId>> subnets_of_;
   std::map<VpcId, std::set<GroupId>> groups_of_;
   std::map<SubnetId, std::set<BlockId>> blocks_of_;
+  PolicyBudget budget_;
 };
 
 template <class Tag>
