@@ -59,7 +59,8 @@ start() {
     setsid "$bin/weftd" </dev/null >>"$log" 2>&1 &
     echo $! >"$pid_file"
   fi
-  until_true 20 answers_or_gone || true
+  # It works all that time, it doesn't wait: how long depends on how busy the machine is.
+  until_true 120 answers_or_gone || true
   answers || die "weftd doesn't answer; the last lines of $log:
 $(tail -n 20 "$log")"
 }
@@ -70,7 +71,7 @@ application_answers() { curl -sf -m 2 http://127.0.0.1:8080/PING >/dev/null; }
 
 tour() {
   local code=0
-  until_true 20 application_answers ||
+  until_true 120 application_answers ||
     die "the application doesn't answer on port 8080; ./dev weft ps --all, ./dev weft logs web and ./dev weft status say more"
   say 'The application reaches the database:'
   show curl -sS -m 5 http://127.0.0.1:8080/INCR/visits

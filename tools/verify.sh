@@ -1,8 +1,9 @@
 #!/bin/bash
 # The long proofs, one after the other: more steps of the three verdicts than the
-# tests take, seeded mutants, races, and each parser's fuzzer. Each can be named:
+# tests take, seeded mutants, races, the built programs under longer pressure, and
+# each parser's fuzzer. Each can be named:
 #
-#   tools/verify.sh [verdicts] [mutants] [races] [fuzz]
+#   tools/verify.sh [verdicts] [mutants] [races] [system] [fuzz]
 #
 # WEFT_STEPS (10,000,000), WEFT_SEED (a new one), WEFT_FUZZ_SECONDS (600, for each
 # parser). What is found is in build/verify.
@@ -34,6 +35,14 @@ races() {
   ctest --test-dir build/tsan --output-on-failure -j "$jobs" -LE system
 }
 
+# 100,000 moves of a TNI, weftd killed 200 times while it writes, ten minutes of load.
+system() {
+  build verify
+  test/system/move_test.sh "$PWD/build/verify" 100000
+  test/system/disk_test.sh "$PWD/build/verify" 200
+  test/system/load_test.sh "$PWD/build/verify" 600
+}
+
 fuzz() {
   build fuzz fuzz_targets
   local target name
@@ -47,10 +56,10 @@ fuzz() {
   done
 }
 
-[ $# -gt 0 ] || set -- verdicts mutants races fuzz
+[ $# -gt 0 ] || set -- verdicts mutants races system fuzz
 for proof in "$@"; do
   case $proof in
-    verdicts | mutants | races | fuzz) echo "== $proof" && "$proof" ;;
-    *) echo "usage: $0 [verdicts] [mutants] [races] [fuzz]" >&2; exit 2 ;;
+    verdicts | mutants | races | system | fuzz) echo "== $proof" && "$proof" ;;
+    *) echo "usage: $0 [verdicts] [mutants] [races] [system] [fuzz]" >&2; exit 2 ;;
   esac
 done

@@ -28,6 +28,9 @@ class Report {
  public:
   static Result<Report> open();
 
+  // In the child, first: with the reading end in its own hands it would never learn
+  // that the parent has died.
+  void let_go() { ours_.reset(); }
   // In the child: never returns.
   [[noreturn]] void fail(const Error& error) const;
   void ready() const;

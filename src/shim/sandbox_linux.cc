@@ -65,7 +65,8 @@ Result<> prepare(const Spec& spec, const Fd& netns) {
 
 // The first process of the pid namespace. The kernel reaps for it what it
 // ignores, so it needs no loop of its own.
-[[noreturn]] void run_first(const Spec& spec, const Fd& netns, const Report& report) {
+[[noreturn]] void run_first(const Spec& spec, const Fd& netns, Report& report) {
+  report.let_go();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_NAME, "weft-init");
   const auto prepared = prepare(spec, netns);

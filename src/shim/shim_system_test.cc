@@ -821,6 +821,20 @@ TEST_F(ShimTest, KillingTheShimKillsTheWorkloadAndTheNextFindsNoTrace) {
   EXPECT_NE(wait_for(next, RunState::Running).shim, status.shim);
 }
 
+// Its first child could otherwise miss the death of a parent that is younger than its own birth.
+TEST_F(ShimTest, KilledAtAnyMomentItLeavesNoProcess) {
+  run_script("exec sleep 1000");
+  for (useconds_t delay = 0; delay < 8000; delay += 200) {
+    auto client = start();
+    usleep(delay);
+    const auto found = processes_with(directory_);
+    if (!found.empty()) kill(*std::min_element(found.begin(), found.end()), SIGKILL);
+    ASSERT_TRUE(eventually([&] { return processes_with(directory_).empty(); })) << "after " << delay << " us";
+  }
+  run_script("exit 0");
+  run_to_end();  // takes the groups away
+}
+
 TEST_F(ShimTest, ADirectoryHasOneShim) {
   run_script("exec sleep 1000");
   auto client = start();

@@ -28,7 +28,7 @@ weft run --external --name three --subnet shop/a >/dev/null
 three_run() { [ "$(ps -e -o args= | grep -cE '^sleep 100[012]$')" = 3 ]; }
 until_true "$patience" three_run || fail 'the workloads do not run'
 kill_weftd KILL
-processes | grep -q weft-shim || fail 'the workloads ended with weftd'
+grep -q weft-shim <<<"$(processes)" || fail 'the workloads ended with weftd'
 
 documented >/run/work/ending.sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin bash /run/work/ending.sh >/run/work/ended 2>&1 || true
@@ -41,5 +41,5 @@ diff -u /run/work/processes-before /run/work/processes-after || fail 'processes 
 
 # The agreed state is as it was: to a new weftd this was a restart of the machine.
 start_weftd
-first_runs() { ps -e -o args= | grep -qxF 'sleep 1000'; }
+first_runs() { grep -qxF 'sleep 1000' <<<"$(ps -e -o args=)"; }
 until_true "$patience" first_runs || fail "what is always to run doesn't come back: $(weft ps --all)"

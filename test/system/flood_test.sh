@@ -24,7 +24,7 @@ weft tni set shop/flooder --udp-one-way 10s # so that the end of it comes soon
 
 ping_from() { [ "$(ip netns exec "$1" timeout 5 redis-cli -h 10.20.1.10 PING 2>/dev/null)" = PONG ]; }
 flows_of() { weft tni show "shop/$1" -o yaml | sed -nE 's/^  flows: //p'; }
-drops_with() { weft flows --verdict drop --tni "shop/$2" --since 1m | grep -q " $1\$"; }
+drops_with() { [ "$(weft flows --verdict drop --tni "shop/$2" --since 1m | grep -c " $1\$")" -gt 0 ]; }
 until_true "$patience" ping_from "$client" || fail "the server doesn't answer: $(weft logs server)"
 
 # An open connection; its number stays the same as long as it is that one.
@@ -32,9 +32,9 @@ coproc old { ip netns exec "$client" stdbuf -oL redis-cli -h 10.20.1.10; }
 ask_old() { echo 'CLIENT ID' >&"${old[1]}" && read -r -t 10 -u "${old[0]}" number && echo "$number"; }
 connection=$(ask_old) || fail 'the connection to the server is not open'
 
-"$TOOLS/flood" "$flooder" 10.20.1.20 12 >/run/flood.log &
+"$TOOLS/flood" "$flooder" 10.20.1.20 20 >/run/flood.log &
 flood=$!
-until_true 10 drops_with flow-quota flooder || fail "no flow-quota for the flood: $(weft flows --verdict drop | tail -n 5)"
+until_true 14 drops_with flow-quota flooder || fail "no flow-quota for the flood: $(weft flows --verdict drop | tail -n 5)"
 [ "$(flows_of flooder)" -gt 150000 ] || fail "its share is $(flows_of flooder) flows only"
 
 [ "$(ask_old)" = "$connection" ] || fail "another's old flow ended with the flood"

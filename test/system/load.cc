@@ -56,7 +56,8 @@ Result<> load(const std::string& socket, std::chrono::seconds length) {
   std::vector<std::thread> clients;
   for (int i = 0; i < kReaders; ++i) {
     clients.emplace_back([&] {
-      ask(socket, "Tnis/Get", kReads / kReaders, end, [](uint64_t) { return R"({"name":"shop/one"})"; }, all.reads,
+      ask(
+          socket, "Tnis/Get", kReads / kReaders, end, [](uint64_t) { return R"({"name":"shop/one"})"; }, all.reads,
           all);
     });
   }
@@ -99,8 +100,8 @@ Result<> absurdities(const std::string& socket) {
   const std::string name = "Groups/Set";
   TRY_VOID(expect("a body over the limit", once(socket, with_length(name, kBodyLimit + 1)), 413, "\"limit\""));
   TRY_VOID(expect("a read over the limit", once(socket, with_length("Tnis/Get", kReadLimit + 1)), 413, "\"limit\""));
-  TRY_VOID(expect("a length that is none", once(socket, "POST /v1/Tnis/Get HTTP/1.1\r\nContent-Length: -1\r\n\r\n"), 400,
-                  "\"usage\""));
+  TRY_VOID(expect("a length that is none", once(socket, "POST /v1/Tnis/Get HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
+                  400, "\"usage\""));
   TRY_VOID(expect("a head without end", once(socket, "POST /v1/Tnis/Get HTTP/1.1\r\nX: " + std::string(20 << 10, 'x')),
                   431, "\"limit\""));
   TRY_VOID(expect("no HTTP", once(socket, std::string("\0\1\2\3 \r\n\r\n", 9)), 400, "\"usage\""));
@@ -110,10 +111,11 @@ Result<> absurdities(const std::string& socket) {
   for (int i = 0; i < 20'000; ++i) deep += R"({"name":)";
   TRY_VOID(expect("deep JSON", once(socket, request(name, deep)), 429, "nested"));
   TRY_VOID(expect("deep lists", once(socket, request(name, std::string(60'000, '['))), 429, "nested"));
-  TRY_VOID(expect("an unknown field", once(socket, request(name, R"({"name":"shop/g0","color":"red"})")), 400, "color"));
+  TRY_VOID(
+      expect("an unknown field", once(socket, request(name, R"({"name":"shop/g0","color":"red"})")), 400, "color"));
   TRY_VOID(expect("a field twice", once(socket, request(name, R"({"name":"shop/g0","name":"shop/g1"})")), 400, "name"));
-  TRY_VOID(expect("control characters", once(socket, request("Groups/Create", "{\"name\":\"a\\u001b[31m\\u0000b\"}")), 400,
-                  "\"usage\""));
+  TRY_VOID(expect("control characters", once(socket, request("Groups/Create", "{\"name\":\"a\\u001b[31m\\u0000b\"}")),
+                  400, "\"usage\""));
   TRY_VOID(expect("raw control characters", once(socket, request("Groups/Create", std::string("{\"name\":\"a\x01\"}"))),
                   400, "\"usage\""));
   TRY_VOID(expect("no UTF-8", once(socket, request("Groups/Create", "{\"name\":\"\xff\xfe\"}")), 400, "\"usage\""));
@@ -128,7 +130,8 @@ Result<> stall(const std::string& socket) {
   auto stalled = TRY(Connection::open(socket));
   (void)stalled.send(with_length("Groups/Set", 100) + "{\"name\":");
   const base::BootTime begin = os::now_boot();
-  TRY_VOID(expect("a call beside one that stalls", once(socket, request("Tnis/Get", R"({"name":"shop/one"})")), 200, "one"));
+  TRY_VOID(
+      expect("a call beside one that stalls", once(socket, request("Tnis/Get", R"({"name":"shop/one"})")), 200, "one"));
   const auto answer = TRY(stalled.receive(std::chrono::seconds(25)));
   if (answer.status != 0) return error(Code::Failed, "who stalls is answered {}", answer.status);
   const auto waited = os::now_boot() - begin;

@@ -147,7 +147,7 @@ Result<Sender> Sender::open(const os::Fd& netns, const Address& target, uint64_t
   });
 }
 
-std::string Sender::bytes_of(const Packet& packet) const {
+std::string Sender::make(const Packet& packet) const {
   std::string payload;
   size_t sum_at = 0;
   const uint8_t echo = target_.is_v4() ? kIcmp : kIcmp6;
@@ -188,6 +188,29 @@ std::string Sender::bytes_of(const Packet& packet) const {
     put8(head, 64);
   }
   return head.append(source_.wire()).append(target_.wire()) + payload;
+}
+
+// Of many that differ in their ports only, all but the first are copies: the ports
+// are put in, and the checksum follows (RFC 1624).
+std::string Sender::bytes_of(const Packet& packet) {
+  const bool is_tcp = packet.protocol == IPPROTO_TCP;
+  if (!is_tcp && packet.protocol != IPPROTO_UDP) return make(packet);
+  std::string& blank = blanks_[packet.protocol];
+  if (blank.empty()) blank = make({.protocol = packet.protocol});
+  std::string bytes = blank;
+  const size_t head = target_.is_v4() ? 20 : 40, sum_at = head + (is_tcp ? 16 : 6);
+  const auto put = [&](size_t at, uint32_t value) {
+    bytes[at] = static_cast<char>(value >> 8);
+    bytes[at + 1] = static_cast<char>(value);
+  };
+  put(head, packet.source_port);
+  put(head + 2, packet.target_port);
+  put(bytes.size() - 2, packet.target_port);
+  uint32_t sum = static_cast<uint16_t>(~get16(bytes, sum_at)) + packet.source_port + 2u * packet.target_port;
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  sum = ~sum & 0xffff;
+  put(sum_at, sum == 0 && !is_tcp ? 0xffff : sum);
+  return bytes;
 }
 
 Result<> Sender::send(const Packet& packet) {

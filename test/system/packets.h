@@ -9,6 +9,7 @@
 #pragma once
 
 #include <bitset>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,13 +40,15 @@ class Sender {
  private:
   Sender(os::Fd socket, const net::Address& source, const net::Address& target, uint64_t token)
       : socket_(std::move(socket)), source_(source), target_(target), token_(token) {}
-  std::string bytes_of(const Packet& packet) const;
+  std::string make(const Packet& packet) const;
+  std::string bytes_of(const Packet& packet);
 
   static constexpr size_t kAtOnce = 64;  // few enough for any queue on the way
   os::Fd socket_;
   net::Address source_, target_;
   uint64_t token_;
   std::vector<std::string> waiting_;
+  std::map<uint8_t, std::string> blanks_;  // packets without ports, by protocol
 };
 
 // What one side saw, by protocol.

@@ -114,3 +114,10 @@ scan 'the machine at a router' - "$near" 10.20.1.1 closed closed
 scan 'outside at a gateway' outside "$gateway" "$link" closed closed
 scan 'outside at the machine, past its groups' outside "$near" "$inside" closed closed
 scan "outside at the machine's side of a gateway" outside "$near" "$machine_link" closed closed
+
+# The data path alone: with weftd gone all of it holds, and a rule that ends, ends.
+weft sg allow shop/target in tcp:7 0.0.0.0/0 --for 2s >/dev/null
+kill_weftd KILL
+sleep 3.5 # deadlines are whole seconds
+scan 'no weftd: same subnet' "$near" "$target" 10.20.1.10 'tcp 80,65535 udp 1 other 47' 'tcp 80,65535 udp none other 1'
+scan 'no weftd: outside, by the published port' outside "$target" 192.0.2.10 'tcp 8080 udp none other none'
