@@ -59,6 +59,9 @@ class Netlink {
     return apply(std::span(requests.begin(), requests.size()));
   }
 
+  // The namespace that the socket belongs to.
+  Result<Fd> netns() const;
+
   // Reads the answer to a request for one or all objects. Interrupted: the
   // kernel changed something meanwhile, and the answer may lack some of it.
   enum class Answer { Whole, Interrupted };

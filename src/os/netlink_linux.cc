@@ -1,5 +1,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -140,6 +142,12 @@ Result<Netlink> Netlink::open(Bus bus) {
 
 Result<Netlink> Netlink::open_in(const Fd& netns, Bus bus) {
   return inside_netns(netns, [bus] { return open(bus); });
+}
+
+Result<Fd> Netlink::netns() const {
+  Fd netns(ioctl(socket_.get(), SIOCGSKNS));
+  if (!netns.valid()) return errno_error("ask for a socket's namespace", errno);
+  return netns;
 }
 
 Result<> Netlink::transmit(const std::string& messages) {

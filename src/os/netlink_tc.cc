@@ -108,6 +108,18 @@ Result<std::vector<Filter>> read_filters(Netlink& netlink, int link) {
   return filters;
 }
 
+Result<std::optional<Filter>> find_filter(Netlink& netlink, const FilterPlace& place) {
+  Message message(RTM_GETTFILTER, 0);
+  put_filter_message(message, place);
+  std::optional<Filter> found;
+  // EINVAL: no hooks, or something of another kind stands there.
+  const auto request = message.request("read " + text_of(place), {ENOENT, EINVAL, ENODEV});
+  TRY(netlink.ask(request, [&](const nlmsghdr& answer) {
+    if (auto filter = parse_filter(answer, place.hook)) found = std::move(filter);
+  }));
+  return found;
+}
+
 Result<Hooks> read_hooks(Netlink& netlink, int link) {
   Hooks hooks = Hooks::Empty;
   for (const Hook hook : {Hook::Ingress, Hook::Egress}) {

@@ -1,6 +1,7 @@
 // Traffic control: the clsact queueing discipline and BPF programs on it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct Filter {
 };
 // The BPF filters of a link, both hooks; other kinds are left out.
 Result<std::vector<Filter>> read_filters(Netlink& netlink, int link);
+// The BPF filter that stands there.
+Result<std::optional<Filter>> find_filter(Netlink& netlink, const FilterPlace& place);
 // Filters of any kind at the hooks of a link.
 enum class Hooks { Empty, InUse };
 Result<Hooks> read_hooks(Netlink& netlink, int link);
