@@ -6,9 +6,8 @@
 #include <thread>
 
 #include "base/text.h"
-#include "os/netlink_address.h"
+#include "datapath/wiring.h"
 #include "os/netlink_link.h"
-#include "os/netlink_route.h"
 #include "os/netlink_tc.h"
 #include "os/netns.h"
 #include "os/sysctl.h"
@@ -19,9 +18,7 @@ namespace {
 
 constexpr uint32_t kDoomed = 0x77656674;  // group of the links that wait for the remover
 constexpr int kFirstIndex = 1 << 16;      // above what the kernel chooses by itself for long
-constexpr uint32_t kFirstTable = 1000;    // routing tables of eth1, eth2, ... in a workload
-constexpr uint32_t kRulePriority = 1000;
-constexpr int kLoopback = 1;  // the first device of every namespace
+constexpr int kLoopback = 1;              // the first device of every namespace
 
 }  // namespace
 
@@ -129,44 +126,14 @@ Result<int> Links::create(const Interface& interface, const os::Fd& program) {
 }
 
 Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int index) {
+  const Wiring wiring = wiring_of(interface, index);
+  // Addresses before the device comes up; routes want it up.
   std::vector<os::Request> requests{os::suppress_link_local(index)};
-  for (const net::Address& address : interface.addresses) {
-    requests.push_back(os::put_address({.link = index, .address = address, .length = address.is_v4() ? 32u : 128u},
-                                       os::Create::Replace));
-  }
+  for (os::Request& request : requests_of({.addresses = wiring.addresses})) requests.push_back(std::move(request));
   requests.push_back(os::change_link({.index = index, .state = os::LinkState::Up}));
-  const net::Address& source = interface.addresses.front();
-  const uint32_t table = interface.position == 0 ? os::kMainTable : kFirstTable + interface.position;
-  const auto add_family = [&](const net::Prefix& cidr, const net::Address& own) {
-    const net::Address router = model::router_of(cidr);
-    if (interface.home == Home::Machine) {
-      // The machine keeps its own default route; only the VPC's range leads here.
-      requests.push_back(os::put_route({.to = net::Prefix::host(router), .link = index}, os::Create::Replace));
-      requests.push_back(
-          os::put_route({.to = cidr, .link = index, .via = router, .onlink = true, .source = own, .mtu = interface.mtu},
-                        os::Create::Replace));
-      return;
-    }
-    requests.push_back(
-        os::put_route({.to = net::Prefix::host(router), .link = index, .table = table}, os::Create::Replace));
-    requests.push_back(os::put_route({.to = net::Prefix::any(cidr.family()),
-                                      .link = index,
-                                      .via = router,
-                                      .onlink = true,
-                                      .source = own,
-                                      .table = table},
-                                     os::Create::Replace));
-    if (interface.position == 0) return;
-    // What is near goes out here; the answers of this interface's addresses, too.
-    requests.push_back(os::put_route({.to = net::Prefix::host(router), .link = index}, os::Create::Replace));
-    requests.push_back(
-        os::put_route({.to = cidr, .link = index, .via = router, .onlink = true, .source = own}, os::Create::Replace));
-    requests.push_back(
-        os::put_rule({.priority = kRulePriority + interface.position, .from = net::Prefix::host(own), .table = table},
-                     os::Create::Replace));
-  };
-  add_family(interface.cidr, source);
-  if (interface.cidr6) add_family(*interface.cidr6, interface.addresses.back());
+  for (os::Request& request : requests_of({.routes = wiring.routes, .rules = wiring.rules})) {
+    requests.push_back(std::move(request));
+  }
   return netlink.apply(requests);
 }
 
