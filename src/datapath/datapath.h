@@ -55,10 +55,10 @@ class Datapath {
   // Only what the kernel told of since the last call. Readable: there may be some.
   Repairs look_again(const model::State& state, const ClockPair& clocks);
   int notices_fd() const { return monitor_->fd(); }
-  // Whether it told of something that isn't of a TNI; asking forgets it.
-  bool take_other_notices() { return std::exchange(other_notices_, Notices::None) == Notices::Some; }
-  // Something that was put off has to be looked at again.
-  bool has_put_off() const { return !dirty_.empty(); }
+  // Whether it told of a gateway, which is looked at elsewhere; asking forgets it.
+  bool take_gateway_notices() { return std::exchange(gateway_notices_, Notices::None) == Notices::Some; }
+  // When something that was told of, but not looked at yet, may be; nothing: all was.
+  std::optional<base::BootTime> next_look() const;
 
   // The wall clock was set: deadlines are derived anew.
   Result<> reset_deadlines(const ClockPair& clocks);
@@ -142,7 +142,8 @@ class Datapath {
   // heal_linux.cc
   Repairs look(const model::State& state, const ClockPair& clocks);
   void take_notices();
-  void begin_round();
+  void begin_round(Repairs& repairs);
+  bool is_gateway(int device) const;
   void go_on_with_workloads(const model::State& state, Repairs& repairs);
   void go_on_with_maps(Repairs& repairs);
   Passes passes_over_maps();
@@ -185,7 +186,8 @@ class Datapath {
   ClockPair clocks_{};  // of the turn
   std::optional<Round> round_;
   std::set<model::TniId> dirty_;  // to be looked at out of turn
-  Notices other_notices_ = Notices::None;
+  Notices gateway_notices_ = Notices::None;
+  std::set<int> gateway_netns_;
   std::map<int, model::TniId> tni_of_device_;
   std::map<int, std::set<model::TniId>> tnis_of_netns_;
   std::map<model::TniId, Patience> patience_;

@@ -133,6 +133,10 @@ Result<> Datapath::drop_vpc(const model::Vpc& vpc) {
   for (const net::Family family : {net::Family::V4, net::Family::V6}) {
     TRY_VOID(endpoints_.remove(endpoint_key_of(vpc.id, model::link_local_resolver(family))));
   }
+  if (const auto gateway = gateways_.find(vpc.id); gateway != gateways_.end()) {
+    TRY_VOID(devices_.remove(static_cast<uint32_t>(gateway->second)));
+    gateways_.erase(gateway);
+  }
   TRY_VOID(vpcs_.clear(slot));
   vpc_slots_.drop(vpc.id.text);
   vpc_slots_.release(slot);

@@ -124,6 +124,31 @@ TEST_F(Drift, WhatAWorkloadAddsIsItsOwn) {
             0);
 }
 
+// However many routes it makes, others are looked after.
+TEST_F(Drift, AWorkloadThatFloodsItsTablesIsLeftAlone) {
+  ASSERT_EQ(
+      in(b_, {"sh", "-c",
+              "for i in $(seq 0 39); do for j in $(seq 0 127); do echo route add 172.16.$i.$j dev eth0; done; done "
+              "| ip -batch -"}),
+      0);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (datapath_->problems().empty() && std::chrono::steady_clock::now() < deadline) {
+    datapath_->look_again(state_, clocks());
+  }
+  ASSERT_THAT(datapath_->problems(), SizeIs(1));
+  EXPECT_THAT(datapath_->problems().begin()->second, HasSubstr("more than"));
+  ASSERT_EQ(in(a_, {"ip", "link", "set", "eth0", "mtu", "900"}), 0);
+  Repairs repairs;
+  while (repairs.empty() && std::chrono::steady_clock::now() < deadline) {
+    repairs = datapath_->look_again(state_, clocks());
+  }
+  EXPECT_THAT(text_of(repairs), HasSubstr(a_.text));
+  EXPECT_TRUE(talk_->goes_on());
+  ASSERT_EQ(in(b_, {"sh", "-c", "ip route flush root 172.16.0.0/16"}), 0);
+  let_time_pass();
+  EXPECT_EQ(text_of(whole_round()), "");
+}
+
 TEST_F(Drift, AnInterfaceThatIsGivenAwayIsMadeAnew) {
   ASSERT_EQ(in(b_, {"ip", "link", "del", "eth0"}), 0);
   EXPECT_THAT(text_of(after_notice()), HasSubstr(b_.text + ": the link of eth0"));
@@ -149,7 +174,7 @@ TEST_F(Drift, WhoBreaksItAgainAndAgainWaitsLonger) {
     const auto boot = os::now_boot();
     const auto frozen = ClockPair{os::now_wall(), {boot.ns - std::chrono::nanoseconds(std::chrono::hours(1)).count()}};
     EXPECT_THAT(datapath_->look_again(state_, frozen), IsEmpty());
-    EXPECT_TRUE(datapath_->has_put_off());
+    EXPECT_TRUE(datapath_->next_look());
     later_ += std::chrono::milliseconds(100 << i);
   }
 }

@@ -58,11 +58,8 @@ net::Prefix prefix_of(const abi::prefix_key& key) {
 Datapath::Repairs Datapath::heal(const model::State& state, const ClockPair& clocks) {
   Repairs repairs = look(state, clocks);
   if (phase_ == Phase::Adopting) return repairs;
-  if (!round_) begin_round();
-  attempt("data path", keep_own_name(repairs));
-  attempt("pins", keep_pins(repairs));
+  if (!round_) begin_round(repairs);
   attempt("generation", keep_generation(repairs));
-  attempt("gateways", keep_gateways(repairs));
   go_on_with_workloads(state, repairs);
   go_on_with_maps(repairs);
   if (round_->workloads == Round::Workloads::Over && round_->maps.empty()) round_.reset();
@@ -91,35 +88,48 @@ Datapath::Repairs Datapath::look(const model::State& state, const ClockPair& clo
   return repairs;
 }
 
+std::optional<base::BootTime> Datapath::next_look() const {
+  std::optional<base::BootTime> next;
+  for (const model::TniId& id : dirty_) {
+    const auto patience = patience_.find(id);
+    if (patience == patience_.end()) return base::BootTime{};
+    if (!next || patience->second.until < *next) next = patience->second.until;
+  }
+  return next;
+}
+
 void Datapath::take_notices() {
   const auto changes = monitor_->drain();
   if (!changes.ok() || changes->notices == os::Changes::Notices::Lost) {
     for (const auto& [id, held] : held_) dirty_.insert(id);
-    other_notices_ = Notices::Some;
+    gateway_notices_ = Notices::Some;
     return;
   }
   for (const int device : changes->devices) {
     const auto tni = tni_of_device_.find(device);
-    if (tni != tni_of_device_.end()) {
-      dirty_.insert(tni->second);
-    } else {
-      other_notices_ = Notices::Some;
-    }
+    const auto held = tni == tni_of_device_.end() ? held_.end() : held_.find(tni->second);
+    // Notices of one that was just made are our own doing: its turn comes.
+    if (held != held_.end() && held->second.peer_netns >= 0) dirty_.insert(held->first);
+    if (is_gateway(device)) gateway_notices_ = Notices::Some;
   }
   for (const int netns : changes->others) {
     const auto tnis = tnis_of_netns_.find(netns);
-    if (tnis != tnis_of_netns_.end()) {
-      dirty_.insert(tnis->second.begin(), tnis->second.end());
-    } else {
-      other_notices_ = Notices::Some;
-    }
+    if (tnis != tnis_of_netns_.end()) dirty_.insert(tnis->second.begin(), tnis->second.end());
+    if (gateway_netns_.contains(netns)) gateway_notices_ = Notices::Some;
   }
 }
 
-void Datapath::begin_round() {
+void Datapath::begin_round(Repairs& repairs) {
   round_.emplace();
+  attempt("data path", keep_own_name(repairs));
+  attempt("pins", keep_pins(repairs));
+  attempt("gateways", keep_gateways(repairs));
   round_->maps = passes_over_maps();
   std::reverse(round_->maps.begin(), round_->maps.end());
+}
+
+bool Datapath::is_gateway(int device) const {
+  return std::any_of(gateways_.begin(), gateways_.end(), [&](const auto& entry) { return entry.second == device; });
 }
 
 Result<> Datapath::keep_own_name(Repairs& repairs) {
@@ -144,9 +154,12 @@ Result<> Datapath::keep_generation(Repairs& repairs) {
 }
 
 Result<> Datapath::keep_gateways(Repairs& repairs) {
+  gateway_netns_.clear();
   for (const auto& [vpc, ifindex] : gateways_) {
     // One that is gone is made anew by whoever makes gateways.
-    if (!TRY(os::find_link(links_->own(), ifindex))) continue;
+    const auto link = TRY(os::find_link(links_->own(), ifindex));
+    if (!link || link->kind != "veth") continue;
+    gateway_netns_.insert(link->peer_netns);
     if (TRY(keep_program(ifindex, bpf_.from_gateway(), "weft_from_gw"))) {
       repairs.push_back({vpc.text, "the program at the gateway's device"});
     }
@@ -209,11 +222,9 @@ Result<Insides::Name> Datapath::keep_namespace(const model::State& state, const 
 void Datapath::look_at(const model::State& state, const model::TniId& id, Repairs& repairs) {
   dirty_.erase(id);
   auto mended = mend(state, id);
-  const std::string what = "interface " + id.text;
-  if (!mended.ok()) return attempt(what, mended.error());
-  attempt(what, {});
-  if (mended->empty()) return;
-  repairs.push_back({id.text, *mended});
+  attempt("interface " + id.text, mended.ok() ? Result<>() : Result<>(mended.error()));
+  if (mended.ok() && mended->empty()) return;
+  if (mended.ok()) repairs.push_back({id.text, *mended});
   const auto [patience, fresh] = patience_.try_emplace(id, Patience{reconcile::Backoff({}), {}, {}});
   patience->second.last = clocks_.boot;
   patience->second.until = clocks_.boot + patience->second.backoff.next();
@@ -243,7 +254,10 @@ Result<std::string> Datapath::remake(const model::State& state, const model::Tni
   TRY_VOID(drop_interface(id));
   sync_interface(state, id);
   const auto held = held_.find(id);
-  return held == held_.end() ? std::string() : "the link of " + held->second.interface.device;
+  if (held == held_.end()) return std::string();
+  // To learn from where notices of the new one come.
+  dirty_.insert(id);
+  return "the link of " + held->second.interface.device;
 }
 
 Result<std::string> Datapath::mend_machine_side(const Held& held, const os::Link& link) {

@@ -12,6 +12,10 @@ using base::Code;
 
 namespace {
 
+// What a workload can make us read of its addresses or routes. It has more than that
+// only to harm, and is left alone with it.
+constexpr size_t kMostRows = 4096;
+
 Result<Wiring> read_wiring(os::Netlink& netlink, const Interface& interface, int device) {
   Wiring there;
   for (const auto& row : TRY(os::read_addresses(netlink, device))) there.addresses.insert(row);
@@ -47,6 +51,7 @@ Result<os::Netlink*> Insides::socket_in(const std::string& netns) {
   if (held != held_.end()) return &held->second;
   const os::Fd place = TRY(os::open_netns(netns));
   os::Netlink netlink = TRY(os::Netlink::open_in(place));
+  netlink.limit_rows(kMostRows);
   if (held_.size() < most_) return &held_.emplace(netns, std::move(netlink)).first->second;
   return &passing_.emplace(std::move(netlink));
 }
@@ -60,6 +65,8 @@ Result<std::string> Insides::mend(const Interface& interface, int device, int ma
   }
   auto mended = mend_with(interface, *link, *netlink);
   passing_.reset();
+  // The rest of what it reads is still to come: another socket begins anew.
+  if (!mended.ok() && mended.error().code == Code::Limit) held_.erase(interface.netns);
   return mended;
 }
 

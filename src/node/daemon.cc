@@ -439,14 +439,17 @@ void Node::await_machine_notices() {
 }
 
 void Node::look_soon() {
-  notice_timer_.expires_after(kNoticeDelay);
+  const auto next = datapath_->next_look();
+  // What is put off waits, but not those who are told of meanwhile.
+  const bool put_off = next && *next > os::now_boot();
+  notice_timer_.expires_after(put_off ? steady_timer::duration(kHealTurn) : steady_timer::duration(kNoticeDelay));
   notice_timer_.async_wait([this](const auto& fault) {
     if (fault) return;
     const auto repairs = datapath_->look_again(state(), clocks_now());
     tell_repairs(repairs);
     if (!repairs.empty()) gather_problems();
-    if (datapath_->take_other_notices()) look_at_gateways_soon();
-    if (datapath_->has_put_off()) return look_soon();
+    if (datapath_->take_gateway_notices()) look_at_gateways_soon();
+    if (datapath_->next_look()) return look_soon();
     await_notices();
   });
 }

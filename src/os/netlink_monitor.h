@@ -40,6 +40,9 @@ class Monitor {
  private:
   explicit Monitor(Fd socket) : socket_(std::move(socket)) {}
   Fd socket_;
+  // After the kernel has dropped one notice it drops all, and says no more, until
+  // the last of those before was taken.
+  Changes::Notices notices_ = Changes::Notices::Whole;
 };
 
 }  // namespace weft::os

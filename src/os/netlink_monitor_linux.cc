@@ -101,12 +101,16 @@ Result<Changes> Monitor::drain() {
     head.msg_controllen = control.size();
     const ssize_t got = recvmsg(socket_.get(), &head, 0);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) break;
-    if (got < 0 && errno == ENOBUFS) {
+    const bool empty = got < 0 && errno == EAGAIN;
+    const bool dropped = got < 0 && errno == ENOBUFS;
+    if (dropped) notices_ = Changes::Notices::Lost;
+    if (notices_ == Changes::Notices::Lost && (dropped || empty)) {
       changes.links = changes.addresses = changes.routes = changes.rules = changes.filters = true;
       changes.notices = Changes::Notices::Lost;
-      continue;
     }
+    if (empty) notices_ = Changes::Notices::Whole;
+    if (empty) break;
+    if (dropped) continue;
     if (got < 0) return errno_error("receive from netlink", errno);
     if (const auto other = namespace_of(head)) {
       changes.others.insert(*other);

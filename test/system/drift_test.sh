@@ -21,7 +21,7 @@ repairs() { weft events 2>/dev/null | grep -c drift.repaired || true; }
 more_repairs() { [ "$(repairs)" -gt "$1" ]; }
 
 until_true 20 answers || fail 'the application does not answer'
-device=$(own ip -o link show | awk -F'[ :@]+' '$2 ~ /^t[0-9a-f]{14}$/ {print $2; exit}')
+device=$(own ip -o link show | grep -oE '^[0-9]+: t[0-9a-f]{14}' | sed -n '1s/.* //p')
 [ -n "$device" ] || fail 'no TNI has a device'
 
 # breaks SECONDS COMMAND...: it is broken, then whole again, told, and the application answers
