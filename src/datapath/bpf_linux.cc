@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -130,7 +131,9 @@ Result<std::vector<std::string>> Bpf::restore_pins() const {
     const char* path = bpf_map__pin_path(map);
     if (path == nullptr) continue;
     const std::string place = path;
-    TRY_VOID(os::make_directories(place.substr(0, place.rfind('/')), 0700));
+    if (restored.empty() && access(path, F_OK) != 0) {
+      TRY_VOID(os::make_directories(place.substr(0, place.rfind('/')), 0700));
+    }
     if (!TRY(bpf::keep_pinned(bpf_map__fd(map), place))) restored.emplace_back(bpf_map__name(map));
   }
   return restored;

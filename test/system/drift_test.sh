@@ -11,8 +11,7 @@ up=$here/../../tools/up.sh
 weft() { "$WEFT_BIN/weft" "$@"; }
 
 "$up" up >/run/up.log 2>&1 || fail "up failed: $(cat /run/up.log)"
-web=$(weft ps --all | awk '$2 == "web" {print $1}')
-[ -n "$web" ] || web=$(weft ps --all -o json | grep -oE 'w-[0-9a-f]{16}' | head -n 1)
+web=$(weft ps --all | awk '$1 == "web" {print $NF}')
 own() { ip netns exec weft "$@"; }
 inside() { nsenter --net="/run/netns/weft-$web" "$@"; }
 gateway() { nsenter --net="$(find /run/netns -name 'weft-gw-*' | head -n 1)" "$@"; }
