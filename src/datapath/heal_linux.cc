@@ -21,7 +21,7 @@ namespace {
 // Of one turn: some milliseconds each.
 constexpr size_t kWorkloadsPerTurn = 16;
 constexpr size_t kOutOfTurn = 32;  // interfaces
-constexpr size_t kRowsPerTurn = 4096;
+constexpr size_t kRowsPerTurn = 2048;
 // Deadlines are derived from two clocks, of which one is slewed.
 constexpr base::Duration kSlewed = std::chrono::milliseconds(100);
 constexpr base::Duration kSet = std::chrono::seconds(10);
