@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -22,46 +23,6 @@ namespace {
 int say_nothing(libbpf_print_level, const char*, va_list) { return 0; }
 
 }  // namespace
-
-Result<> RawMap::put(const void* key, const void* value) const {
-  if (bpf_map_update_elem(fd, key, value, BPF_ANY) != 0) return errno_error("write map " + name, errno);
-  return {};
-}
-
-Result<> RawMap::put_many(const void* keys, const void* values, size_t count) const {
-  const auto* key = static_cast<const char*>(keys);
-  const auto* value = static_cast<const char*>(values);
-  while (count > 0) {
-    auto done = static_cast<uint32_t>(std::min<size_t>(count, 1u << 16));
-    const bool whole = bpf_map_update_batch(fd, key, value, &done, nullptr) == 0;
-    // A kernel that has no batches for this kind of map takes them one by one.
-    if (!whole && done == 0) {
-      TRY_VOID(put(key, value));
-      done = 1;
-    }
-    key += done * key_size;
-    value += done * value_size;
-    count -= done;
-  }
-  return {};
-}
-
-Result<> RawMap::remove(const void* key) const {
-  if (bpf_map_delete_elem(fd, key) != 0 && errno != ENOENT) return errno_error("remove from map " + name, errno);
-  return {};
-}
-
-Result<bool> RawMap::find(const void* key, void* value) const {
-  if (bpf_map_lookup_elem(fd, key, value) == 0) return true;
-  if (errno == ENOENT) return false;
-  return errno_error("read map " + name, errno);
-}
-
-Result<bool> RawMap::next(const void* key, void* next_key) const {
-  if (bpf_map_get_next_key(fd, key, next_key) == 0) return true;
-  if (errno == ENOENT) return false;
-  return errno_error("walk map " + name, errno);
-}
 
 Bpf::Bpf() = default;
 Bpf::Bpf(Bpf&& other) noexcept { *this = std::move(other); }
@@ -161,6 +122,21 @@ Result<> Bpf::load(const Options& options) {
     TRY_VOID(generation.put(0, 1));
   }
   return {};
+}
+
+Result<std::vector<std::string>> Bpf::restore_pins() const {
+  std::vector<std::string> restored;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    const char* path = bpf_map__pin_path(map);
+    if (path == nullptr) continue;
+    const std::string place = path;
+    if (restored.empty() && access(path, F_OK) != 0) {
+      TRY_VOID(os::make_directories(place.substr(0, place.rfind('/')), 0700));
+    }
+    if (!TRY(bpf::keep_pinned(bpf_map__fd(map), place))) restored.emplace_back(bpf_map__name(map));
+  }
+  return restored;
 }
 
 int Bpf::judge_probe() const { return bpf_program__fd(skeleton_->progs.judge_probe); }

@@ -2,7 +2,6 @@
 // opening again finds them, with every flow and every counter.
 #pragma once
 
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "bpf/abi.h"
+#include "bpf/map_linux.h"
 #include "os/fd.h"
 
 struct weft_bpf;
@@ -19,90 +19,8 @@ struct ring_buffer;
 
 namespace weft::datapath {
 
-// One map, by its bytes. The typed view is below.
-struct RawMap {
-  std::string name;
-  int fd = -1;
-  size_t key_size = 0, value_size = 0;
-
-  Result<> put(const void* key, const void* value) const;
-  // In as few system calls as the kernel allows.
-  Result<> put_many(const void* keys, const void* values, size_t count) const;
-  Result<> remove(const void* key) const;  // absent counts as removed
-  Result<bool> find(const void* key, void* value) const;
-  // The key after this one; after the last, or in an empty map, false.
-  Result<bool> next(const void* key, void* next_key) const;
-};
-
-template <class Key, class Value>
-class Map {
- public:
-  Map() = default;
-  Map(std::string name, int fd) : raw_{std::move(name), fd, sizeof(Key), sizeof(Value)} {}
-
-  Result<> put(const Key& key, const Value& value) const { return raw_.put(&key, &value); }
-  Result<> put_many(const std::vector<Key>& keys, const std::vector<Value>& values) const {
-    return raw_.put_many(keys.data(), values.data(), keys.size());
-  }
-  Result<> remove(const Key& key) const { return raw_.remove(&key); }
-  Result<> remove_many(const std::vector<Key>& keys) const {
-    for (const Key& key : keys) TRY_VOID(remove(key));
-    return {};
-  }
-  Result<std::optional<Value>> find(const Key& key) const {
-    Value value;
-    if (!TRY(raw_.find(&key, &value))) return std::optional<Value>();
-    return std::optional<Value>(value);
-  }
-  Result<Value> get(const Key& key) const {
-    const auto value = TRY(find(key));
-    if (!value) return error(base::Code::NotFound, "map {}: no such entry", raw_.name);
-    return *value;
-  }
-  // Every entry. Not for maps that the data path changes faster than they are read.
-  Result<std::vector<std::pair<Key, Value>>> all() const {
-    std::vector<std::pair<Key, Value>> entries;
-    Key key, next;
-    const Key* at = nullptr;
-    while (TRY(raw_.next(at, &next))) {
-      key = next;
-      at = &key;
-      if (const auto value = TRY(find(key))) entries.emplace_back(key, *value);
-    }
-    return entries;
-  }
-  int fd() const { return raw_.fd; }
-
- private:
-  RawMap raw_;
-};
-
-// A map with a value for each processor.
-template <class Value>
-class PerCpuArray {
- public:
-  PerCpuArray() = default;
-  PerCpuArray(std::string name, int fd, size_t cpus)
-      : raw_{std::move(name), fd, sizeof(uint32_t), (sizeof(Value) + 7) / 8 * 8 * cpus}, cpus_(cpus) {}
-  Result<std::vector<Value>> get(uint32_t index) const {
-    std::vector<char> bytes(raw_.value_size);
-    if (!TRY(raw_.find(&index, bytes.data()))) {
-      return error(base::Code::NotFound, "map {}: no entry {}", raw_.name, index);
-    }
-    std::vector<Value> values(cpus_);
-    for (size_t i = 0; i < cpus_; ++i) std::memcpy(&values[i], &bytes[i * (raw_.value_size / cpus_)], sizeof(Value));
-    return values;
-  }
-  Result<> clear(uint32_t index) const {
-    const std::vector<char> zero(raw_.value_size);
-    return raw_.put(&index, zero.data());
-  }
-  int fd() const { return raw_.fd; }
-
- private:
-  RawMap raw_;
-  size_t cpus_ = 0;
-};
+using bpf::Map;
+using bpf::PerCpuArray;
 
 class Bpf {
  public:
@@ -141,6 +59,8 @@ class Bpf {
   PerCpuArray<uint64_t> reasons;
   PerCpuArray<uint32_t> judging;
   int events_fd() const { return events_fd_; }
+  // Puts back the names of maps that somebody took away. Answers which.
+  Result<std::vector<std::string>> restore_pins() const;
 
  private:
   Bpf();

@@ -7,12 +7,18 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "datapath/bpf_linux.h"
+#include "datapath/inside_linux.h"
+#include "datapath/kept_map.h"
 #include "datapath/links_linux.h"
+#include "datapath/map_check.h"
 #include "datapath/policy.h"
 #include "datapath/policy_write_linux.h"
+#include "os/netlink_monitor.h"
+#include "reconcile/backoff.h"
 
 namespace weft::datapath {
 
@@ -34,15 +40,33 @@ class Datapath {
   // else.
   void update(const model::State& state, const model::Changes& changes, const ClockPair& clocks);
 
-  // Compares the kernel with what it should hold and mends the difference.
-  // Answers what it mended, a line each.
-  std::vector<std::string> heal(const model::State& state, const ClockPair& clocks);
+  // What was not as it should be, and is again.
+  struct Repair {
+    std::string object;  // id of whose it is; empty: everybody's
+    std::string what;
+    bool operator==(const Repair&) const = default;
+  };
+  using Repairs = std::vector<Repair>;
+  // Compares the kernel with what it should hold and mends the difference, a slice
+  // at a time: a turn takes some milliseconds, however much there is. A round that
+  // is over begins anew with the next call.
+  Repairs heal(const model::State& state, const ClockPair& clocks);
+  bool round_is_over() const { return !round_; }
+  // Only what the kernel told of since the last call. Readable: there may be some.
+  Repairs look_again(const model::State& state, const ClockPair& clocks);
+  int notices_fd() const { return monitor_->fd(); }
+  // Whether it told of a gateway, which is looked at elsewhere; asking forgets it.
+  bool take_gateway_notices() { return std::exchange(gateway_notices_, Notices::None) == Notices::Some; }
+  // When something that was told of, but not looked at yet, may be; nothing: all was.
+  std::optional<base::BootTime> next_look() const;
 
   // The wall clock was set: deadlines are derived anew.
   Result<> reset_deadlines(const ClockPair& clocks);
 
   // The device of a VPC's gateway in the instance's namespace; 0: it is gone.
   Result<> set_gateway(const model::VpcId& vpc, int ifindex);
+  // Of which VPCs it knows a gateway.
+  const std::map<model::VpcId, int>& gateways() const { return gateways_; }
   // VPCs that have a TNI attached here.
   std::set<model::VpcId> vpcs_here() const;
 
@@ -66,10 +90,33 @@ class Datapath {
   struct Held {
     Interface interface;
     int ifindex = 0;
+    std::string alias;    // of the machine's side
+    int peer_netns = -1;  // of the workload, as notices name it
   };
+  // Who takes away again and again what was put back has to wait, longer each time.
+  struct Patience {
+    reconcile::Backoff backoff;
+    base::BootTime until;  // not looked at before
+    base::BootTime last;   // mended last
+  };
+  struct Round {
+    std::optional<model::WorkloadId> at;  // looked at last
+    enum class Workloads { Underway, Over } workloads = Workloads::Underway;
+    Passes maps;        // in reverse: the next is the last one
+    size_t mended = 0;  // rows
+  };
+  enum class Notices { None, Some };
   enum class Phase { Adopting, Running };
 
-  Datapath(Options options, Bpf bpf) : options_(std::move(options)), bpf_(std::move(bpf)), policy_({}) {}
+  Datapath(Options options, Bpf bpf)
+      : options_(std::move(options)),
+        bpf_(std::move(bpf)),
+        devices_(bpf_.devices),
+        tnis_(bpf_.tnis),
+        vpcs_(bpf_.vpcs),
+        endpoints_(bpf_.endpoints),
+        ranges_(bpf_.ranges),
+        policy_({}) {}
   Result<> adopt();
   void attempt(const std::string& what, Result<> result);
 
@@ -86,11 +133,45 @@ class Datapath {
   Result<> drop_interface(const model::TniId& id);
   Result<> remove_leftovers(const model::State& state);
   uint32_t vpc_slot(const model::VpcId& id);
+  Result<> write_tni(uint32_t slot, abi::tni row);
+  Result<> write_plan(const PolicyPlan& plan, const std::vector<SetMove>& moves, const ClockPair& clocks);
+  void hold(const Interface& interface, int ifindex);
+  void let_go(const model::TniId& id);
+  void meet_netns(const model::TniId& id, Held& held, int netns);
+
+  // heal_linux.cc
+  Repairs look(const model::State& state, const ClockPair& clocks);
+  void take_notices();
+  void begin_round(Repairs& repairs);
+  bool is_gateway(int device) const;
+  void go_on_with_workloads(const model::State& state, Repairs& repairs);
+  void go_on_with_maps(Repairs& repairs);
+  Passes passes_over_maps();
+  Result<> keep_pins(Repairs& repairs);
+  Result<> keep_own_name(Repairs& repairs);
+  Result<> keep_generation(Repairs& repairs);
+  Result<> keep_gateways(Repairs& repairs);
+  void look_at(const model::State& state, const model::Workload& workload, Repairs& repairs);
+  void look_at(const model::State& state, const model::TniId& id, Repairs& repairs);
+  Result<Insides::Name> keep_namespace(const model::State& state, const model::WorkloadId& id);
+  Result<std::string> mend(const model::State& state, const model::TniId& id);
+  Result<std::string> remake(const model::State& state, const model::TniId& id);
+  Result<std::string> mend_machine_side(const Held& held, const os::Link& link);
+  Result<> keep_judge(Repairs& repairs);
+  Result<bool> keep_gateway_program(int ifindex);
   abi::endpoint_key endpoint_key_of(const model::VpcId& vpc, const net::Address& address);
 
   Options options_;
   Bpf bpf_;
+  // What others than the policy put into the maps.
+  KeptMap<uint32_t, abi::device> devices_;
+  KeptMap<uint32_t, abi::tni> tnis_;  // their sets are set_of_tni_
+  KeptMap<uint32_t, abi::vpc> vpcs_;
+  KeptMap<abi::endpoint_key, abi::endpoint> endpoints_;
+  KeptMap<abi::range_key, uint32_t> ranges_;
   std::unique_ptr<Links> links_;
+  std::optional<Insides> insides_;
+  std::optional<os::Monitor> monitor_;
   Policy policy_;
   Phase phase_ = Phase::Adopting;
   Slots<std::string> tni_slots_{abi::MOST_TNIS};  // by the ids' texts
@@ -101,6 +182,16 @@ class Datapath {
   std::set<std::string> netns_;
   std::map<model::VpcId, int> gateways_;
   std::map<std::string, std::string> problems_;
+
+  uint32_t generation_ = 0;
+  ClockPair clocks_{};  // of the turn
+  std::optional<Round> round_;
+  std::set<model::TniId> dirty_;  // to be looked at out of turn
+  Notices gateway_notices_ = Notices::None, judge_notices_ = Notices::None;
+  std::set<int> gateway_netns_;
+  std::map<int, model::TniId> tni_of_device_;
+  std::map<int, std::set<model::TniId>> tnis_of_netns_;
+  std::map<model::TniId, Patience> patience_;
 };
 
 }  // namespace weft::datapath

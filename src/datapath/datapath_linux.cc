@@ -46,20 +46,28 @@ Result<std::unique_ptr<Datapath>> Datapath::open(const Options& options) {
   Bpf bpf = TRY(Bpf::open({.pins = options.pins, .most_flows = options.most_flows}).within("data path"));
   std::unique_ptr<Datapath> datapath(new Datapath(options, std::move(bpf)));
   datapath->links_ = TRY(Links::open(options.names).within("data path"));
+  datapath->monitor_ = TRY(os::Monitor::open_around(datapath->links_->own_netns()).within("data path"));
+  datapath->insides_ = TRY(Insides::open().within("data path"));
   TRY_VOID(datapath->adopt().within("data path: adopt what is there"));
   TRY_VOID(datapath->links_->judge_tnis_by(datapath->bpf_.from_tni()).within("data path"));
   return datapath;
 }
 
 Result<> Datapath::adopt() {
-  const uint32_t generation = TRY(bpf_.generation.get(0));
+  const uint32_t generation = generation_ = TRY(bpf_.generation.get(0));
   for (const auto& [slot, row] : TRY(bpf_.tnis.all())) {
     if (row.id == 0) continue;
     tni_slots_.adopt("tni-" + base::hex64(row.id), slot);
     set_of_tni_[slot] = at_generation(row.set, generation);
   }
   for (const auto& [slot, row] : TRY(bpf_.vpcs.all())) {
-    if (row.id != 0) vpc_slots_.adopt("vpc-" + base::hex64(row.id), slot);
+    if (row.id == 0) continue;
+    const model::VpcId vpc{"vpc-" + base::hex64(row.id)};
+    vpc_slots_.adopt(vpc.text, slot);
+    if (row.gateway == 0) continue;
+    // It goes on carrying packets until somebody says that there is another.
+    gateways_[vpc] = static_cast<int>(row.gateway);
+    devices_.adopt(row.gateway, {.kind = abi::DEVICE_GATEWAY, .slot = slot});
   }
   for (FoundLink& link : TRY(links_->read())) found_.insert_or_assign(link.tni, link);
   for (std::string& name : TRY(os::list_netns(options_.names.netns_prefix()))) netns_.insert(std::move(name));
@@ -107,15 +115,15 @@ Result<> Datapath::put_vpc(const model::State&, const model::Vpc& vpc) {
   const auto slot = vpc_slots_.take(vpc.id.text);
   if (!slot) return error(Code::Limit, "the data path holds {} VPCs at most", abi::MOST_VPCS - 1);
   const auto gateway = gateways_.find(vpc.id);
-  TRY_VOID(bpf_.vpcs.put(*slot, {.id = number_of(vpc.id.text),
-                                 .gateway = gateway == gateways_.end() ? 0 : static_cast<uint32_t>(gateway->second),
-                                 .internet = vpc.internet == model::Internet::Attached,
-                                 .version = version_of_ranges(vpc),
-                                 .zero = 0}));
-  for (const net::Prefix& range : ranges_of(vpc)) TRY_VOID(bpf_.ranges.put(range_key_of(*slot, range), *slot));
+  TRY_VOID(vpcs_.put(*slot, {.id = number_of(vpc.id.text),
+                             .gateway = gateway == gateways_.end() ? 0 : static_cast<uint32_t>(gateway->second),
+                             .internet = vpc.internet == model::Internet::Attached,
+                             .version = version_of_ranges(vpc),
+                             .zero = 0}));
+  for (const net::Prefix& range : ranges_of(vpc)) TRY_VOID(ranges_.put(range_key_of(*slot, range), *slot));
   for (const net::Family family : {net::Family::V4, net::Family::V6}) {
-    TRY_VOID(bpf_.endpoints.put(endpoint_key_of(vpc.id, model::link_local_resolver(family)),
-                                {.kind = abi::ENDPOINT_RESOLVER, .tni = 0}));
+    TRY_VOID(endpoints_.put(endpoint_key_of(vpc.id, model::link_local_resolver(family)),
+                            {.kind = abi::ENDPOINT_RESOLVER, .tni = 0}));
   }
   return {};
 }
@@ -123,11 +131,15 @@ Result<> Datapath::put_vpc(const model::State&, const model::Vpc& vpc) {
 Result<> Datapath::drop_vpc(const model::Vpc& vpc) {
   const uint32_t slot = vpc_slot(vpc.id);
   if (slot == 0) return {};
-  for (const net::Prefix& range : ranges_of(vpc)) TRY_VOID(bpf_.ranges.remove(range_key_of(slot, range)));
+  for (const net::Prefix& range : ranges_of(vpc)) TRY_VOID(ranges_.remove(range_key_of(slot, range)));
   for (const net::Family family : {net::Family::V4, net::Family::V6}) {
-    TRY_VOID(bpf_.endpoints.remove(endpoint_key_of(vpc.id, model::link_local_resolver(family))));
+    TRY_VOID(endpoints_.remove(endpoint_key_of(vpc.id, model::link_local_resolver(family))));
   }
-  TRY_VOID(bpf_.vpcs.put(slot, {}));
+  if (const auto gateway = gateways_.find(vpc.id); gateway != gateways_.end()) {
+    TRY_VOID(devices_.remove(static_cast<uint32_t>(gateway->second)));
+    gateways_.erase(gateway);
+  }
+  TRY_VOID(vpcs_.clear(slot));
   vpc_slots_.drop(vpc.id.text);
   vpc_slots_.release(slot);
   return {};
@@ -135,14 +147,14 @@ Result<> Datapath::drop_vpc(const model::Vpc& vpc) {
 
 Result<> Datapath::put_subnet(const model::Subnet& subnet) {
   for (const auto& [address, kind] : services_of(subnet)) {
-    TRY_VOID(bpf_.endpoints.put(endpoint_key_of(subnet.vpc, address), {.kind = kind, .tni = 0}));
+    TRY_VOID(endpoints_.put(endpoint_key_of(subnet.vpc, address), {.kind = kind, .tni = 0}));
   }
   return {};
 }
 
 Result<> Datapath::drop_subnet(const model::Subnet& subnet) {
   for (const auto& [address, kind] : services_of(subnet)) {
-    TRY_VOID(bpf_.endpoints.remove(endpoint_key_of(subnet.vpc, address)));
+    TRY_VOID(endpoints_.remove(endpoint_key_of(subnet.vpc, address)));
   }
   return {};
 }
@@ -157,11 +169,14 @@ Result<> Datapath::put_tni(const model::State&, const model::Tni& tni) {
     TRY_VOID(bpf_.tni_counters.clear(*slot));
   }
   const auto held = held_.find(tni.id);
-  abi::tni row = TRY(bpf_.tnis.get(*slot));
+  const auto found = found_.find(tni.id.text);
+  abi::tni row{};
   if (!known) row.set = {set_of_tni_[*slot], set_of_tni_[*slot], TRY(bpf_.generation.get(0))};
   row.id = number_of(tni.id.text);
   row.vpc = vpc_slot(tni.vpc);
-  row.ifindex = held == held_.end() ? 0 : static_cast<uint32_t>(held->second.ifindex);
+  // A link of an earlier weftd carries packets until it is adopted or removed.
+  const int ifindex = held != held_.end() ? held->second.ifindex : found != found_.end() ? found->second.index : 0;
+  row.ifindex = static_cast<uint32_t>(ifindex);
   std::copy(tni.mac.bytes.begin(), tni.mac.bytes.end(), row.mac);
   row.flags = tni.source_check == model::SourceCheck::Off ? uint8_t{abi::TNI_SOURCE_CHECK_OFF} : uint8_t{0};
   row.timeout[abi::FLOW_TCP_OPENING] = tni.timeouts.tcp_opening;
@@ -171,9 +186,9 @@ Result<> Datapath::put_tni(const model::State&, const model::Tni& tni) {
   row.timeout[abi::FLOW_UDP_BOTH_WAYS] = tni.timeouts.udp_both_ways;
   row.timeout[abi::FLOW_OTHER] = tni.timeouts.other;
   row.salt = salt_of(tni);
-  TRY_VOID(bpf_.tnis.put(*slot, row));
+  TRY_VOID(known ? write_tni(*slot, row) : tnis_.put(*slot, row));
   for (const net::Address& address : tni.addresses()) {
-    TRY_VOID(bpf_.endpoints.put(endpoint_key_of(tni.vpc, address), {.kind = abi::ENDPOINT_TNI, .tni = *slot}));
+    TRY_VOID(endpoints_.put(endpoint_key_of(tni.vpc, address), {.kind = abi::ENDPOINT_TNI, .tni = *slot}));
   }
   return {};
 }
@@ -183,8 +198,8 @@ Result<> Datapath::drop_endpoints(const model::Tni& tni, const model::Tni* after
   for (const net::Address& address : tni.addresses()) {
     if (std::count(kept.begin(), kept.end(), address) > 0) continue;
     const auto key = endpoint_key_of(tni.vpc, address);
-    const auto row = TRY(bpf_.endpoints.find(key));
-    if (row && row->tni == slot_of(tni.id)) TRY_VOID(bpf_.endpoints.remove(key));
+    const auto row = endpoints_.find(key);
+    if (row && row->tni == slot_of(tni.id)) TRY_VOID(endpoints_.remove(key));
   }
   return {};
 }
@@ -193,7 +208,7 @@ Result<> Datapath::drop_tni(const model::Tni& tni) {
   const auto slot = tni_slots_.find(tni.id.text);
   if (!slot) return {};
   TRY_VOID(drop_endpoints(tni, nullptr));
-  TRY_VOID(bpf_.tnis.put(*slot, {}));
+  TRY_VOID(tnis_.clear(*slot));
   set_of_tni_.erase(*slot);
   tni_slots_.drop(tni.id.text);
   tni_slots_.release(*slot);
@@ -203,14 +218,16 @@ Result<> Datapath::drop_tni(const model::Tni& tni) {
 Result<> Datapath::drop_interface(const model::TniId& id) {
   const auto held = held_.find(id);
   if (held == held_.end()) return {};
-  const auto [interface, ifindex] = std::move(held->second);
-  held_.erase(held);
+  const Interface interface = held->second.interface;
+  const int ifindex = held->second.ifindex;
+  let_go(id);
   if (const auto slot = slot_of(id)) {
-    abi::tni row = TRY(bpf_.tnis.get(*slot));
-    row.ifindex = 0;
-    TRY_VOID(bpf_.tnis.put(*slot, row));
+    if (auto row = tnis_.find(*slot)) {
+      row->ifindex = 0;
+      TRY_VOID(write_tni(*slot, *row));
+    }
   }
-  TRY_VOID(bpf_.devices.remove(static_cast<uint32_t>(ifindex)));
+  TRY_VOID(devices_.remove(static_cast<uint32_t>(ifindex)));
   return links_->remove(ifindex, interface);
 }
 
@@ -229,11 +246,46 @@ Result<> Datapath::make_interface(const Interface& interface) {
     }
     ifindex = TRY(links_->create(interface));
   }
-  held_[interface.tni] = {interface, ifindex};
-  TRY_VOID(bpf_.devices.put(static_cast<uint32_t>(ifindex), {.kind = abi::DEVICE_TNI, .slot = *slot}));
-  abi::tni row = TRY(bpf_.tnis.get(*slot));
-  row.ifindex = static_cast<uint32_t>(ifindex);
-  return bpf_.tnis.put(*slot, row);
+  hold(interface, ifindex);
+  TRY_VOID(devices_.put(static_cast<uint32_t>(ifindex), {.kind = abi::DEVICE_TNI, .slot = *slot}));
+  auto row = tnis_.find(*slot);
+  if (!row) return error(Code::Failed, "TNI {} has no row in the data path", interface.tni.text);
+  row->ifindex = static_cast<uint32_t>(ifindex);
+  return write_tni(*slot, *row);
+}
+
+// Its set stays: that is the policy's to write.
+Result<> Datapath::write_tni(uint32_t slot, abi::tni row) {
+  row.set = TRY(bpf_.tnis.get(slot)).set;
+  return tnis_.put(slot, row);
+}
+
+void Datapath::hold(const Interface& interface, int ifindex) {
+  held_[interface.tni] = {
+      .interface = interface, .ifindex = ifindex, .alias = interface.tni.text + " " + interface.fingerprint()};
+  tni_of_device_[ifindex] = interface.tni;
+}
+
+void Datapath::let_go(const model::TniId& id) {
+  const auto held = held_.find(id);
+  if (held == held_.end()) return;
+  tni_of_device_.erase(held->second.ifindex);
+  meet_netns(id, held->second, -1);
+  held_.erase(held);
+  dirty_.erase(id);
+  problems_.erase("interface " + id.text);
+}
+
+// By which name notices tell of the namespace that the workload's end is in.
+void Datapath::meet_netns(const model::TniId& id, Held& held, int netns) {
+  if (held.peer_netns == netns) return;
+  const auto before = tnis_of_netns_.find(held.peer_netns);
+  if (before != tnis_of_netns_.end()) {
+    before->second.erase(id);
+    if (before->second.empty()) tnis_of_netns_.erase(before);
+  }
+  held.peer_netns = netns;
+  if (netns >= 0) tnis_of_netns_[netns].insert(id);
 }
 
 void Datapath::sync_workload(const model::State& state, const model::WorkloadId& id) {
@@ -242,9 +294,10 @@ void Datapath::sync_workload(const model::State& state, const model::WorkloadId&
       workload != nullptr && workload->machine == options_.self && workload->kind != model::WorkloadKind::Machine;
   const std::string name = options_.names.netns_of(id);
   if (here) {
-    attempt(id.text, links_->make_netns(name).within("namespace of workload " + id.text));
-    netns_.insert(name);
+    const auto kept = keep_namespace(state, id);
+    attempt(id.text, kept.ok() ? Result<>() : Result<>(Error(kept.error()).within("namespace of workload " + id.text)));
   } else if (netns_.contains(name)) {
+    insides_->forget(name);
     links_->drop_netns(name);
     netns_.erase(name);
   }
@@ -288,7 +341,7 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
     if (const auto* vpc = object_as<model::Vpc>(change.after)) {
       if (const auto* before = object_as<model::Vpc>(change.before)) {
         for (const net::Prefix& range : ranges_of(*before)) {
-          attempt(vpc->id.text, bpf_.ranges.remove(range_key_of(vpc_slot(vpc->id), range)));
+          attempt(vpc->id.text, ranges_.remove(range_key_of(vpc_slot(vpc->id), range)));
         }
       }
       attempt(vpc->id.text, put_vpc(state, *vpc));
@@ -312,9 +365,7 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
     }
   }
   if (!plan.empty() || !moves.empty()) {
-    const auto written = write_policy(bpf_, plan, moves, clocks);
-    attempt("policy", written.ok() ? Result<>() : Result<>(written.error()));
-    if (written.ok()) policy_.release(plan);
+    attempt("policy", write_plan(plan, moves, clocks));
   }
   for (const auto& [what, why] : policy_.problems()) problems_["policy " + what] = why;
 
@@ -335,9 +386,23 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
   }
 }
 
+Result<> Datapath::write_plan(const PolicyPlan& plan, const std::vector<SetMove>& moves, const ClockPair& clocks) {
+  generation_ = TRY(write_policy(bpf_, plan, moves, clocks));
+  policy_.release(plan);
+  return {};
+}
+
 // After the first update: whatever of an earlier life nothing wants any more.
 Result<> Datapath::remove_leftovers(const model::State& state) {
-  for (const auto& [tni, link] : found_) links_->remove(link.index);
+  for (const auto& [tni, link] : found_) {
+    if (const auto slot = tni_slots_.find(tni)) {
+      if (auto row = tnis_.find(*slot); row && row->ifindex == static_cast<uint32_t>(link.index)) {
+        row->ifindex = 0;
+        TRY_VOID(write_tni(*slot, *row));
+      }
+    }
+    links_->remove(link.index);
+  }
   found_.clear();
   for (const std::string& name : std::set<std::string>(netns_)) {
     const model::WorkloadId id{name.substr(options_.names.base().size() + 1)};
@@ -413,18 +478,19 @@ Result<> Datapath::set_gateway(const model::VpcId& vpc, int ifindex) {
   if (slot == 0) return error(Code::NotFound, "no such VPC {}", vpc.text);
   const auto had = gateways_.find(vpc);
   if (had != gateways_.end() && had->second != ifindex) {
-    TRY_VOID(bpf_.devices.remove(static_cast<uint32_t>(had->second)));
+    TRY_VOID(devices_.remove(static_cast<uint32_t>(had->second)));
   }
   if (ifindex == 0) {
     gateways_.erase(vpc);
   } else {
     gateways_[vpc] = ifindex;
-    TRY_VOID(bpf_.devices.put(static_cast<uint32_t>(ifindex), {.kind = abi::DEVICE_GATEWAY, .slot = slot}));
+    TRY_VOID(devices_.put(static_cast<uint32_t>(ifindex), {.kind = abi::DEVICE_GATEWAY, .slot = slot}));
     TRY_VOID(links_->judge_gateway_by(ifindex, bpf_.from_gateway()));
   }
-  abi::vpc row = TRY(bpf_.vpcs.get(slot));
-  row.gateway = static_cast<uint32_t>(ifindex);
-  return bpf_.vpcs.put(slot, row);
+  auto row = vpcs_.find(slot);
+  if (!row) return error(Code::NotFound, "VPC {} has no row in the data path", vpc.text);
+  row->gateway = static_cast<uint32_t>(ifindex);
+  return vpcs_.put(slot, *row);
 }
 
 std::set<model::VpcId> Datapath::vpcs_here() const {
@@ -475,35 +541,6 @@ Result<uint64_t> Datapath::hits_of(const model::RuleId& id) const {
   if (!slot) return sum;
   for (const uint64_t one : TRY(bpf_.rule_hits.get(*slot))) sum += one;
   return sum;
-}
-
-std::vector<std::string> Datapath::heal(const model::State& state, const ClockPair&) {
-  std::vector<std::string> mended;
-  const auto links = links_->read();
-  if (!links.ok()) {
-    problems_["links"] = links.error().what;
-    return mended;
-  }
-  problems_.erase("links");
-  std::map<int, const FoundLink*> there;
-  for (const FoundLink& link : *links) there[link.index] = &link;
-  std::vector<model::TniId> lost;
-  for (const auto& [id, held] : held_) {
-    const auto link = there.find(held.ifindex);
-    if (link == there.end() || link->second->fingerprint != held.interface.fingerprint()) lost.push_back(id);
-  }
-  for (const model::TniId& id : lost) {
-    held_.erase(id);
-    sync_interface(state, id);
-    if (held_.contains(id)) mended.push_back("link of TNI " + id.text);
-  }
-  for (const auto& [id, tni] : state.all<model::Tni>()) {
-    if (!held_.contains(id) && compile_interface(state, options_.self, options_.names, tni)) {
-      sync_interface(state, id);
-      if (held_.contains(id)) mended.push_back("link of TNI " + id.text);
-    }
-  }
-  return mended;
 }
 
 Result<> Datapath::remove_all(const Options& options) {

@@ -8,9 +8,8 @@
 #include <thread>
 
 #include "base/text.h"
-#include "os/netlink_address.h"
+#include "datapath/wiring.h"
 #include "os/netlink_link.h"
-#include "os/netlink_route.h"
 #include "os/netlink_tc.h"
 #include "os/netns.h"
 #include "os/sysctl.h"
@@ -21,13 +20,7 @@ namespace {
 
 constexpr uint32_t kDoomed = 0x77656674;  // group of the links that wait for the remover
 constexpr int kFirstIndex = 1 << 16;      // above what the kernel chooses by itself for long
-constexpr uint32_t kFirstTable = 1000;    // routing tables of eth1, eth2, ... in a workload
-constexpr uint32_t kRulePriority = 1000;
-constexpr uint32_t kTniBlock = 1;  // its filter judges what the TNIs send
-constexpr uint32_t kIpv6Metric = 1024;  // what the kernel makes of none
-// Whoever a TNI asks for, the router answers (bpf/neighbour.h).
-const net::Address kAnyRouter6 = *net::Address::parse("fe80::1");
-constexpr int kLoopback = 1;  // the first device of every namespace
+constexpr int kLoopback = 1;       // the first device of every namespace
 
 }  // namespace
 
@@ -188,22 +181,10 @@ Result<int> Links::create(const Interface& interface) {
   return base::Error(configured.error()).within(what);
 }
 
-// The answers of an interface's own addresses go out by it, if it isn't the first.
-std::vector<os::Rule> Links::rules_of(const Interface& interface) {
-  std::vector<os::Rule> rules;
-  if (interface.home == Home::Machine || interface.position == 0) return rules;
-  for (const net::Address& address : interface.addresses) {
-    rules.push_back({.priority = kRulePriority + interface.position,
-                     .from = net::Prefix::host(address),
-                     .table = kFirstTable + interface.position});
-  }
-  return rules;
-}
-
 // Rules outlive the device that they lead to.
 Result<> Links::remove(int index, const Interface& interface) {
   remove(index);
-  const auto rules = rules_of(interface);
+  const auto rules = wiring_of(interface, 0).rules;
   if (rules.empty()) return {};
   auto netns = TRY(os::find_netns(interface.netns));
   if (!netns) return {};
@@ -214,50 +195,14 @@ Result<> Links::remove(int index, const Interface& interface) {
 }
 
 Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int index) {
+  const Wiring wiring = wiring_of(interface, index);
+  // Addresses before the device comes up; routes want it up.
   std::vector<os::Request> requests{os::suppress_link_local(index)};
-  for (const net::Address& address : interface.addresses) {
-    requests.push_back(os::put_address({.link = index, .address = address, .length = address.is_v4() ? 32u : 128u},
-                                       os::Create::Replace));
-  }
+  for (os::Request& request : requests_of({.addresses = wiring.addresses})) requests.push_back(std::move(request));
   requests.push_back(os::change_link({.index = index, .state = os::LinkState::Up}));
-  const net::Address& source = interface.addresses.front();
-  const uint32_t table = interface.position == 0 ? os::kMainTable : kFirstTable + interface.position;
-  const auto add_family = [&](const net::Prefix& cidr, const net::Address& own) {
-    // IPv6 refuses a router that another device has a way to already, and two
-    // interfaces may be in one subnet: then it goes by an address that needs none.
-    const bool again = !own.is_v4() && interface.position != 0;
-    const net::Address router = again ? kAnyRouter6 : model::router_of(cidr);
-    if (interface.home == Home::Machine) {
-      // The machine keeps its own default route; only the VPC's range leads here.
-      requests.push_back(os::put_route({.to = net::Prefix::host(router), .link = index}, os::Create::Replace));
-      requests.push_back(
-          os::put_route({.to = cidr, .link = index, .via = router, .onlink = true, .source = own, .mtu = interface.mtu},
-                        os::Create::Replace));
-      return;
-    }
-    if (!again) {
-      requests.push_back(
-          os::put_route({.to = net::Prefix::host(router), .link = index, .table = table}, os::Create::Replace));
-    }
-    requests.push_back(os::put_route({.to = net::Prefix::any(cidr.family()),
-                                      .link = index,
-                                      .via = router,
-                                      .onlink = true,
-                                      .source = own,
-                                      .table = table},
-                                     os::Create::Replace));
-    // What is near goes out here; of two in one subnet, by the first.
-    requests.push_back(os::put_route({.to = cidr,
-                                      .link = index,
-                                      .via = router,
-                                      .onlink = true,
-                                      .source = own,
-                                      .metric = (own.is_v4() ? 0 : kIpv6Metric) + interface.position},
-                                     os::Create::Replace));
-  };
-  add_family(interface.cidr, source);
-  if (interface.cidr6) add_family(*interface.cidr6, interface.addresses.back());
-  for (const os::Rule& rule : rules_of(interface)) requests.push_back(os::put_rule(rule, os::Create::Replace));
+  for (os::Request& request : requests_of({.routes = wiring.routes, .rules = wiring.rules})) {
+    requests.push_back(std::move(request));
+  }
   return netlink.apply(requests);
 }
 
@@ -265,6 +210,11 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
 Result<> Links::judge_tnis_by(const os::Fd& program) {
   return own_.apply({os::put_shared_ingress(kLoopback, kTniBlock),
                      os::put_filter({.block = kTniBlock}, program, "weft_from_tni", os::Create::Replace)});
+}
+
+// What else stands there goes: only without hooks can others be put.
+Result<> Links::share_judge(int index) {
+  return own_.apply({os::remove_hooks(index), os::put_shared_ingress(index, kTniBlock)});
 }
 
 Result<> Links::judge_gateway_by(int index, const os::Fd& program) {
@@ -293,6 +243,8 @@ Result<> Links::make_netns(const std::string& name) {
   os::Netlink netlink = TRY(os::Netlink::open_in(netns));
   return netlink.apply({os::change_link({.index = kLoopback, .state = os::LinkState::Up})});
 }
+
+void Links::keep_netns(const std::string& name) { remover_->keep_netns(name); }
 
 void Links::drop_netns(const std::string& name) { remover_->remove_netns(name); }
 

@@ -13,6 +13,8 @@
 
 namespace weft::datapath {
 
+constexpr uint32_t kTniBlock = 1;  // of tc: its filter judges what the TNIs send
+
 // A machine's side that was found in the instance's namespace.
 struct FoundLink {
   int index = 0;
@@ -32,6 +34,8 @@ class Links {
   // Puts the program in front of what comes from all TNIs, in place of an earlier
   // one. Before the first of them is made.
   Result<> judge_tnis_by(const os::Fd& program);
+  // Lets the link share it, in place of whatever stands at its hooks.
+  Result<> share_judge(int index);
   Result<> judge_gateway_by(int index, const os::Fd& program);
   // Makes the pair, configures the workload's end and brings both up. Answers the
   // index of the machine's side.
@@ -43,6 +47,8 @@ class Links {
 
   // The namespace of a workload, made if it is missing.
   Result<> make_netns(const std::string& name);
+  // The name stays, although it was to go; or is gone when this returns.
+  void keep_netns(const std::string& name);
   // Takes the name away, a little later; devices and namespace end by themselves.
   void drop_netns(const std::string& name);
 
@@ -54,7 +60,6 @@ class Links {
   enum class End { Machine, Workload };
   Result<> free_name(os::Netlink& netlink, const std::string& name, End end);
   Result<> configure(const Interface& interface, os::Netlink& netlink, int index);
-  static std::vector<os::Rule> rules_of(const Interface& interface);
 
   Names names_;
   os::Fd own_netns_;

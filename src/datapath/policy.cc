@@ -76,6 +76,16 @@ PolicyPlan Policy::update(const model::State& state, const model::Changes& chang
   return plan;
 }
 
+PolicyPlan Policy::renew() {
+  PolicyPlan plan;
+  for (auto& [slot, row] : tables_.sets) {
+    const SetRow before = row;
+    row.version = next_version_++;
+    plan.sets[slot] = {before, row};
+  }
+  return plan;
+}
+
 // Which sets the TNIs have now that none had, and the reverse.
 void Policy::count_sets(const model::Changes& changes, std::set<GroupSet>& fresh, std::set<GroupSet>& dead) {
   const auto tni_of = [](const std::optional<model::Object>& object) {

@@ -116,6 +116,8 @@ class Policy {
   // What must be written after these changes, which `state` already has. Pure:
   // the same calls give the same plans.
   PolicyPlan update(const model::State& state, const model::Changes& changes);
+  // Makes every open flow be judged again: the maps were not as they should be.
+  PolicyPlan renew();
   // The plan's last part was carried out: its slots may be used again.
   void release(const PolicyPlan& plan);
   // Slots that are in use in the kernel by an earlier life of weftd.

@@ -62,6 +62,16 @@ abi::cell_key key_of(const CellKey& key) {
           .selector = htons(key.selector)};
 }
 
+abi::identity_key key_of(const IdentityKey& key) { return {.table = key.table, .group = key.group}; }
+
+abi::rule rule_of(const RuleRow& row, const ClockPair& now) {
+  const bool keep = row.on_revoke == model::OnRevoke::Keep;
+  return {.id = row.number,
+          .deadline = deadline_of(row.until, now),
+          .flags = keep ? uint32_t{abi::RULE_KEEP} : 0u,
+          .zero = 0};
+}
+
 Result<> wait_for_generation(const Bpf& bpf, uint32_t generation) {
   const auto deadline = std::chrono::steady_clock::now() + kLongestJudgement;
   while (true) {
@@ -81,14 +91,8 @@ Result<uint32_t> write_policy(const Bpf& bpf, const PolicyPlan& plan, const std:
                               const ClockPair& clocks) {
   const uint32_t generation = TRY(bpf.generation.get(0)) + 1;
   // Seen by nobody yet.
-  TRY_VOID(put_all(bpf.rules, plan.rules, [&](const auto& row) {
-    const RuleRow& rule = row.second;
-    const bool keep = rule.on_revoke == model::OnRevoke::Keep;
-    return std::pair(row.first, abi::rule{.id = rule.number,
-                                          .deadline = deadline_of(rule.until, clocks),
-                                          .flags = keep ? uint32_t{abi::RULE_KEEP} : 0u,
-                                          .zero = 0});
-  }));
+  TRY_VOID(put_all(bpf.rules, plan.rules,
+                   [&](const auto& row) { return std::pair(row.first, rule_of(row.second, clocks)); }));
   TRY_VOID(put_all(bpf.choices, plan.choices, [](const auto& row) {
     return std::pair(row.first, abi::choice{.rule = row.second.rule, .next = row.second.next});
   }));
@@ -99,8 +103,7 @@ Result<uint32_t> write_policy(const Bpf& bpf, const PolicyPlan& plan, const std:
     return std::pair(key, abi::prefix{{row.before, row.after, generation}, key.prefix_length});
   }));
   TRY_VOID(put_all(bpf.identities, plan.identities, [&](const auto& row) {
-    return std::pair(abi::identity_key{.table = row.key.table, .group = row.key.group},
-                     abi::versioned{row.before, row.after, generation});
+    return std::pair(key_of(row.key), abi::versioned{row.before, row.after, generation});
   }));
   for (size_t step = 0; step < kSteps; ++step) {
     TRY_VOID(put_all(bpf.sets, plan.sets, [&](const auto& row) {
@@ -118,9 +121,7 @@ Result<uint32_t> write_policy(const Bpf& bpf, const PolicyPlan& plan, const std:
   TRY_VOID(wait_for_generation(bpf, generation));
   // Needed by nobody any more.
   TRY_VOID(remove_all(bpf.prefixes, plan.gone_prefixes, [](const PrefixKey& key) { return key_of(key); }));
-  TRY_VOID(remove_all(bpf.identities, plan.gone_identities, [](const IdentityKey& key) {
-    return abi::identity_key{.table = key.table, .group = key.group};
-  }));
+  TRY_VOID(remove_all(bpf.identities, plan.gone_identities, [](const IdentityKey& key) { return key_of(key); }));
   TRY_VOID(remove_all(bpf.cells, plan.gone_cells, [](const CellKey& key) { return key_of(key); }));
   for (const uint32_t slot : plan.gone_sets) TRY_VOID(bpf.sets.put(slot, abi::set{}));
   for (const uint32_t slot : plan.gone_rules) TRY_VOID(bpf.rule_hits.clear(slot));

@@ -33,5 +33,7 @@ Result<> wait_for_generation(const Bpf& bpf, uint32_t generation);
 abi::address address_of(const net::Address& address);
 abi::prefix_key key_of(const PrefixKey& key);
 abi::cell_key key_of(const CellKey& key);
+abi::identity_key key_of(const IdentityKey& key);
+abi::rule rule_of(const RuleRow& row, const ClockPair& now);
 
 }  // namespace weft::datapath

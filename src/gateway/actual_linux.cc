@@ -65,10 +65,11 @@ Result<> read_inside(const os::Fd& netns, ActualGateway& gateway) {
   const auto links = TRY(os::read_links(netlink));
   const os::Link* in = find(links, kIn);
   const os::Link* out = find(links, kOut);
-  if (!is_up(in) || !is_up(out)) {
+  if (in == nullptr || out == nullptr) {
     gateway.wires = ActualGateway::Wires::Broken;
     return {};
   }
+  if (!is_up(in) || !is_up(out)) gateway.wires = ActualGateway::Wires::Slack;
   gateway.mtu = out->mtu;
   gateway.inside = TRY(read_wiring(netlink, {kIn, kOut}, false));
   gateway.forwarding = TRY(read_forwarding(netns));
@@ -97,11 +98,10 @@ Result<ActualGateway> read_gateway(MachineSockets& machine, const Programs& prog
   const auto end = std::find_if(instance_links.begin(), instance_links.end(),
                                 [&](const os::Link& link) { return link.name == gateway.instance_device; });
   const auto netns = TRY(os::find_netns(gateway.netns));
-  const bool whole = netns && end != instance_links.end() && end->alias == alias.vpc.text && is_up(&*end) &&
-                     is_up(&device) && TRY(has_border_program(machine, programs, device.index));
-  if (!whole) return gateway;
+  if (!netns || end == instance_links.end() || end->alias != alias.vpc.text) return gateway;
+  const bool whole = is_up(&*end) && is_up(&device) && TRY(has_border_program(machine, programs, device.index));
   gateway.instance_index = end->index;
-  gateway.wires = ActualGateway::Wires::Whole;
+  gateway.wires = whole ? ActualGateway::Wires::Whole : ActualGateway::Wires::Slack;
   gateway.machine = TRY(read_wiring(machine.links, {device.index}, true));
   TRY_VOID(read_inside(*netns, gateway));
   return gateway;

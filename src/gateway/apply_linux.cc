@@ -80,6 +80,20 @@ Result<> create_gateway(MachineSockets& machine, const Programs& programs, const
   return machine.links.apply({os::change_link({.index = border, .alias = gateway.alias()})});
 }
 
+Result<> tighten(MachineSockets& machine, const Programs& programs, const Tighten& step) {
+  const os::Fd netns = TRY(os::open_netns(step.netns));
+  os::Netlink inside = TRY(os::Netlink::open_in(netns));
+  const int instance = TRY(os::link_index(machine.instance, step.instance_device));
+  const int border = TRY(os::link_index(machine.links, step.machine_device));
+  TRY_VOID(inside.apply({os::change_link({.index = kIn, .state = os::LinkState::Up}),
+                         os::change_link({.index = kOut, .state = os::LinkState::Up})}));
+  TRY_VOID(machine.instance.apply({os::change_link({.index = instance, .state = os::LinkState::Up})}));
+  return machine.links.apply(
+      {os::put_clsact(border),
+       os::put_filter({.link = border}, programs.from_border(), kBorderProgram, os::Create::Replace),
+       os::change_link({.index = border, .state = os::LinkState::Up})});
+}
+
 // Addresses first: routes prefer one of them.
 void put(const Wiring& wiring, int link, std::vector<os::Request>& requests) {
   const auto at = [&](auto row) {
@@ -250,6 +264,7 @@ Result<> apply(MachineSockets& machine, const Programs& programs, const Options&
     const Options& options;
     Result<> operator()(const RemoveStray& s) { return remove_stray(machine, s.name); }
     Result<> operator()(const CreateGateway& s) { return create_gateway(machine, programs, options, s.gateway); }
+    Result<> operator()(const Tighten& s) { return tighten(machine, programs, s); }
     Result<> operator()(const Remember& s) {
       const int link = TRY(os::link_index(machine.links, s.machine_device));
       return machine.links.apply({os::change_link({.index = link, .alias = s.alias})});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -147,6 +148,34 @@ inline Called call_connected(const os::Fd& netns, const Target& target, Expect e
   const ssize_t got = recv(socket.get(), answer, sizeof answer, 0);
   return {got > 0 ? std::string(answer, static_cast<size_t>(got)) : "refused", peer.text()};
 }
+
+// A TCP connection that stays open, to see what it outlives. `to` is what is called,
+// `at` where it is answered.
+class Call {
+ public:
+  Call(const os::Fd& caller, const os::Fd& answerer, const Target& to, const Target& at) {
+    auto bound = SocketAddress::of(at.address, at.port), called = SocketAddress::of(to.address, to.port);
+    const os::Fd listening = socket_in(answerer, bound.family(), Kind::Tcp);
+    const int on = 1;
+    setsockopt(listening.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    EXPECT_EQ(bind(listening.get(), bound.get(), bound.size), 0) << strerror(errno);
+    EXPECT_EQ(listen(listening.get(), 1), 0);
+    calls_ = socket_in(caller, called.family(), Kind::Tcp);
+    fcntl(calls_.get(), F_SETFL, fcntl(calls_.get(), F_GETFL) | O_NONBLOCK);
+    static_cast<void>(connect(calls_.get(), called.get(), called.size));
+    if (wait_for(listening, POLLIN, 10'000)) answers_ = os::Fd(accept(listening.get(), nullptr, nullptr));
+  }
+  // Something gets through, both ways, sooner or later.
+  bool goes_on() const { return answers_.valid() && passes(calls_, answers_) && passes(answers_, calls_); }
+
+ private:
+  static bool passes(const os::Fd& from, const os::Fd& to) {
+    char byte = 'x';
+    return send(from.get(), &byte, 1, MSG_NOSIGNAL) == 1 && wait_for(to, POLLIN, 20'000) &&
+           recv(to.get(), &byte, 1, 0) == 1;
+  }
+  os::Fd calls_, answers_;
+};
 
 inline std::string call(const os::Fd& netns, const Target& target, Expect expect = Expect::Answer) {
   return call_connected(netns, target, expect).answer;

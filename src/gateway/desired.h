@@ -43,8 +43,10 @@ struct Gateway {
   Wiring inside;
   Wiring machine;
   Ruleset rules;
+  std::optional<uint64_t> known_fingerprint = {};  // of the rules, if somebody knows it
   bool operator==(const Gateway&) const = default;
 
+  uint64_t fingerprint() const { return known_fingerprint ? *known_fingerprint : rules.fingerprint(); }
   // What the machine's device remembers of the gateway's place.
   std::string alias() const;
 };

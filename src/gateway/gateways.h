@@ -24,7 +24,9 @@ class Gateways {
   struct Outcome {
     std::map<model::VpcId, int> devices;  // in the instance's namespace, of the gateways that are whole
     std::vector<std::string> done;        // steps that were carried out
-    std::vector<Problem> problems;        // failed steps last
+    // What somebody else had taken away: done though nothing else was wanted than before.
+    std::vector<std::string> repaired;
+    std::vector<Problem> problems;  // failed steps last
   };
   // An error here is one of reading; a step that fails is a problem, and holds up no other.
   Result<Outcome> reconcile(const model::State& state, const model::MachineId& self);
@@ -47,10 +49,17 @@ class Gateways {
     Desired desired;
   };
   Result<View> look(const model::State& state, const model::MachineId& self);
+  void know_fingerprints(Desired& desired) const;
+  Result<> keep_names(Outcome& outcome);
+  Result<> hold_namespaces(const Desired& desired);
 
   Options options_;
   MachineSockets machine_;
   std::unique_ptr<Programs> programs_;
+  // Of the last turn. Held open, a namespace outlives its name, and with it the
+  // connections that are open.
+  std::map<std::string, os::Fd> namespaces_;
+  std::optional<Desired> desired_;
 };
 
 }  // namespace weft::gateway

@@ -75,6 +75,55 @@ TEST_F(Life, WhatOthersBreakIsMended) {
   }
 }
 
+// The devices and the namespace stay, and with them what the kernel knows of its
+// connections.
+TEST_F(Life, ConnectionsOutliveTheRepair) {
+  reconcile(published_);
+  const os::Fd* const inside = nullptr;
+  const std::vector<std::pair<const os::Fd*, std::vector<std::string>>> damages = {
+      {inside, {"nft", "flush", "ruleset"}},
+      {inside, {"ip", "route", "flush", "table", "main"}},
+      {inside, {"ip", "neigh", "flush", "nud", "permanent"}},
+      {inside, {"ip", "addr", "flush", "dev", "in"}},
+      {inside, {"ip", "link", "set", "out", "down"}},
+      {inside, {"ip", "link", "set", "in", "down"}},
+      {inside, {"sysctl", "-qw", "net.ipv4.ip_forward=0"}},
+      {&instance_, {"ip", "link", "set", "gw1", "down"}},
+      {&machine_, {"ip", "link", "set", "weft-gw1", "down"}},
+      {&machine_, {"tc", "filter", "del", "dev", "weft-gw1", "ingress"}},
+      {&machine_, {"tc", "qdisc", "del", "dev", "eth0", "clsact"}},
+      {&machine_, {"ip", "netns", "del", "weft-gw-0000000000000011"}},
+      {&machine_, {"sh", "-c", "rm /run/bpf/weft/border-*/*"}},
+  };
+  for (const auto& [where, argv] : damages) {
+    std::string line;
+    for (const auto& word : argv) line += word + " ";
+    const os::Fd netns = *os::open_netns("weft-gw-0000000000000011");
+    Call call(outside_, web_, {kMachine, 8080}, {kInside, 80});
+    ASSERT_TRUE(call.goes_on()) << line;
+    EXPECT_EQ(run(where == inside ? netns : *where, argv), "") << line;
+    reconcile(published_);
+    EXPECT_THAT(outcome_.repaired, Not(IsEmpty())) << line;
+    EXPECT_TRUE(call.goes_on()) << line;
+    reconcile(published_);
+    EXPECT_THAT(outcome_.done, IsEmpty()) << line;
+    EXPECT_THAT(outcome_.repaired, IsEmpty()) << line;
+  }
+}
+
+TEST_F(Life, WhatFollowsFromAChangeIsNoRepair) {
+  reconcile(World().state());
+  EXPECT_THAT(outcome_.done, Not(IsEmpty()));
+  EXPECT_THAT(outcome_.repaired, IsEmpty());
+  reconcile(published_);
+  EXPECT_THAT(outcome_.done, Not(IsEmpty()));
+  EXPECT_THAT(outcome_.repaired, IsEmpty());
+  ip(machine_, "addr add 192.0.2.11/24 dev eth0");
+  reconcile(published_);
+  EXPECT_THAT(outcome_.done, Not(IsEmpty()));
+  EXPECT_THAT(outcome_.repaired, IsEmpty());
+}
+
 TEST_F(Life, APortThatIsNoLongerPublishedIsClosed) {
   const Answerer web(web_, "web", {kInside, 80});
   reconcile(published_);

@@ -21,7 +21,37 @@ Result<Gateways::View> Gateways::look(const model::State& state, const model::Ma
   Actual actual = TRY(read_actual(machine_, *programs_, options_).within("read the gateways"));
   const Places places = allot_places(state, facts, self, actual.places(), options_);
   Desired desired = compile(state, facts, places, self, options_);
+  know_fingerprints(desired);
   return View{std::move(actual), std::move(desired)};
+}
+
+// To write the rules down takes longer than all the rest.
+void Gateways::know_fingerprints(Desired& desired) const {
+  for (auto& [vpc, gateway] : desired.gateways) {
+    const Gateway* before = nullptr;
+    if (desired_) {
+      const auto found = desired_->gateways.find(vpc);
+      if (found != desired_->gateways.end() && found->second.rules == gateway.rules) before = &found->second;
+    }
+    gateway.known_fingerprint = before != nullptr ? before->fingerprint() : gateway.rules.fingerprint();
+  }
+}
+
+Result<> Gateways::keep_names(Outcome& outcome) {
+  for (const auto& [name, netns] : namespaces_) {
+    if (TRY(os::find_netns(name))) continue;
+    TRY_VOID(os::name_netns(netns, name));
+    outcome.repaired.push_back("the name of namespace " + name);
+  }
+  return {};
+}
+
+Result<> Gateways::hold_namespaces(const Desired& desired) {
+  namespaces_.clear();
+  for (const auto& [vpc, gateway] : desired.gateways) {
+    if (auto netns = TRY(os::find_netns(gateway.netns))) namespaces_.emplace(gateway.netns, std::move(*netns));
+  }
+  return {};
 }
 
 Result<Plan> Gateways::plan(const model::State& state, const model::MachineId& self) {
@@ -30,22 +60,29 @@ Result<Plan> Gateways::plan(const model::State& state, const model::MachineId& s
 }
 
 Result<Gateways::Outcome> Gateways::reconcile(const model::State& state, const model::MachineId& self) {
-  const View view = TRY(look(state, self));
   Outcome outcome;
+  const auto named = keep_names(outcome);
+  for (const std::string& name : TRY(programs_->restore_pins())) outcome.repaired.push_back("the pin of map " + name);
+  View view = TRY(look(state, self));
+  const bool same = desired_ && *desired_ == view.desired;
   outcome.problems = view.desired.problems;
+  if (!named.ok()) outcome.problems.push_back({self.text, named.error().what});
   for (const Step& step : diff(view.actual, view.desired)) {
     const auto applied = apply(machine_, *programs_, options_, step);
-    if (applied.ok()) {
-      outcome.done.push_back(text_of(step));
-    } else {
+    if (!applied.ok()) {
       outcome.problems.push_back({self.text, applied.error().what});
+      continue;
     }
+    outcome.done.push_back(text_of(step));
+    if (same) outcome.repaired.push_back(text_of(step));
   }
+  TRY_VOID(hold_namespaces(view.desired));
   for (const auto& [vpc, gateway] : view.desired.gateways) {
     if (const auto link = TRY(os::find_link(machine_.instance, gateway.instance_device))) {
       outcome.devices[vpc] = link->index;
     }
   }
+  desired_ = std::move(view.desired);
   return outcome;
 }
 

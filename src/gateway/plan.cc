@@ -44,7 +44,7 @@ size_t size(const Border& border) {
 
 // Another slot or block would be another device and other addresses.
 bool fits(const ActualGateway& actual, const Gateway& desired) {
-  return actual.wires == ActualGateway::Wires::Whole && actual.netns == desired.netns &&
+  return actual.wires != ActualGateway::Wires::Broken && actual.netns == desired.netns &&
          actual.machine_device == desired.machine_device && actual.instance_device == desired.instance_device &&
          actual.alias.block == desired.block;
 }
@@ -67,6 +67,9 @@ void create(const Gateway& desired, Plan& plan) {
 }
 
 void amend(const ActualGateway& actual, const Gateway& desired, Plan& plan) {
+  if (actual.wires == ActualGateway::Wires::Slack) {
+    plan.push_back(Tighten{desired.vpc, desired.netns, desired.machine_device, desired.instance_device});
+  }
   if (actual.alias.place != desired.place) plan.push_back(Remember{desired.machine_device, desired.alias()});
   Rewire rewire{.vpc = desired.vpc,
                 .netns = desired.netns,
@@ -80,7 +83,7 @@ void amend(const ActualGateway& actual, const Gateway& desired, Plan& plan) {
                     empty(rewire.remove_machine) && rewire.mtu == 0;
   if (!same) plan.push_back(std::move(rewire));
   const bool open = actual.forwarding == ActualGateway::Forwarding::On;
-  if (!open || actual.rules != desired.rules.fingerprint()) {
+  if (!open || actual.rules != desired.fingerprint()) {
     plan.push_back(SetRules{desired.vpc, desired.netns, desired.rules});
   }
 }
@@ -164,6 +167,7 @@ std::string text_of(const Step& step) {
       return fmt::format("make the gateway of {}: {}, ports {}", s.gateway.vpc.text, s.gateway.netns,
                          s.gateway.place.ports ? s.gateway.place.ports->text() : "none");
     }
+    std::string operator()(const Tighten& s) const { return fmt::format("bring the wires of {} up", s.netns); }
     std::string operator()(const Remember& s) const { return fmt::format("name {}: {}", s.machine_device, s.alias); }
     std::string operator()(const Rewire& s) const {
       return fmt::format("addresses and routes of {}: {} to put, {} to remove", s.netns,

@@ -18,8 +18,9 @@ struct ActualGateway {
   std::string machine_device, instance_device;
   int machine_index = 0, instance_index = 0;
   unsigned mtu = 0;
-  // All four ends are there and up, and the program stands at the machine's.
-  enum class Wires { Broken, Whole } wires = Wires::Broken;
+  // Whole: all four ends are there and up, and the program stands at the machine's.
+  // Slack: they are there.
+  enum class Wires { Broken, Slack, Whole } wires = Wires::Broken;
   Wiring inside;
   Wiring machine;
   std::optional<uint64_t> rules;  // fingerprint; nothing if they are not as we left them
@@ -48,6 +49,11 @@ struct RemoveGateway {
 };
 struct CreateGateway {
   Gateway gateway;
+};
+// Its devices come up, and the program stands where it has to. Connections go on.
+struct Tighten {
+  model::VpcId vpc;
+  std::string netns, machine_device, instance_device;
 };
 struct Remember {
   std::string machine_device, alias;
@@ -81,8 +87,8 @@ struct DetachUplink {
 };
 struct TranslateCalls {};
 
-using Step = std::variant<RemoveStray, CreateGateway, Remember, Rewire, SetRules, Reserve, FillBorder, AttachUplink,
-                          TranslateCalls, DetachUplink, ClearBorder, RemoveGateway>;
+using Step = std::variant<RemoveStray, CreateGateway, Tighten, Remember, Rewire, SetRules, Reserve, FillBorder,
+                          AttachUplink, TranslateCalls, DetachUplink, ClearBorder, RemoveGateway>;
 using Plan = std::vector<Step>;
 
 // Made before it is used, out of use before it is removed.

@@ -37,6 +37,9 @@ class Programs {
   Calls calls() const;
   Result<> translate_calls(const os::Fd& cgroup) const;
 
+  // Puts back the names of maps that somebody took away. Answers which.
+  Result<std::vector<std::string>> restore_pins() const;
+
   // Packets from gateways that were dropped, by enum border_reason.
   Result<std::vector<uint64_t>> drops() const;
 

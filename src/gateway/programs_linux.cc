@@ -10,8 +10,8 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "bpf/gateway_abi.h"
+#include "bpf/map_linux.h"
 #include "connect.skel.h"
-#include "gateway/maps.h"
 #include "gateway/programs.h"
 #include "os/file.h"
 #include "uplink.skel.h"
@@ -19,6 +19,7 @@
 namespace weft::gateway {
 
 using base::errno_error;
+using bpf::Map;
 using net::Address;
 using net::Prefix;
 
@@ -250,6 +251,19 @@ Result<> Programs::translate_calls(const os::Fd& cgroup) const {
     if (bpf_obj_pin(made.get(), path.c_str()) != 0) return errno_error("pin " + path, errno);
   }
   return {};
+}
+
+Result<std::vector<std::string>> Programs::restore_pins() const {
+  TRY_VOID(os::make_directories(pins_, 0700));
+  std::vector<std::string> restored;
+  // Both objects have the same maps.
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, uplink_->obj) {
+    const char* path = bpf_map__pin_path(map);
+    if (path == nullptr) continue;
+    if (!TRY(bpf::keep_pinned(bpf_map__fd(map), path))) restored.emplace_back(bpf_map__name(map));
+  }
+  return restored;
 }
 
 Result<std::vector<uint64_t>> Programs::drops() const {

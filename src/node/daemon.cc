@@ -1,9 +1,11 @@
 #include "node/daemon.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <deque>
 #include <filesystem>
@@ -25,6 +27,7 @@
 #include "os/bpffs.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/netlink_monitor.h"
 #include "os/netns.h"
 #include "runtime/runtime.h"
 
@@ -36,8 +39,12 @@ using base::Code;
 using boost::asio::steady_timer;
 
 constexpr auto kFlowTick = std::chrono::milliseconds(20);  // the ring holds many times what comes in that time
-constexpr auto kHealTick = std::chrono::seconds(2);
-constexpr int kTurnsPerGateways = 5;                         // reading the machine costs some 20 ms
+// A round of looking begins so often at the most; one that is under way goes on in turns.
+constexpr auto kHealRound = std::chrono::seconds(2);
+constexpr auto kHealTurn = std::chrono::milliseconds(250);
+// What the kernel tells of is looked at after so long: one change is many notices.
+constexpr auto kNoticeDelay = std::chrono::milliseconds(50);
+constexpr auto kGatewaysDelay = std::chrono::milliseconds(500);
 constexpr auto kClockStep = std::chrono::milliseconds(100);  // less is the drift that NTP slews away
 constexpr size_t kEventsAtOnce = 4096;
 constexpr const char* kVersion = "0.1.0";
@@ -94,7 +101,15 @@ static_assert(static_cast<int>(api::RunState::Failed) == static_cast<int>(worklo
 class Node : public Daemon, public api::Backend {
  public:
   Node(boost::asio::io_context& loop, Options options)
-      : loop_(loop), options_(std::move(options)), rng_(os::random_seed()), flow_timer_(loop), heal_timer_(loop) {}
+      : loop_(loop),
+        options_(std::move(options)),
+        rng_(os::random_seed()),
+        flow_timer_(loop),
+        heal_timer_(loop),
+        notice_timer_(loop),
+        gateways_timer_(loop),
+        notices_(loop),
+        machine_notices_(loop) {}
 
   Result<> open();
 
@@ -146,6 +161,12 @@ class Node : public Daemon, public api::Backend {
   void tell(std::string kind, std::string id, std::string name, std::string what);
   void read_flows();
   void heal();
+  void tell_repairs(const datapath::Datapath::Repairs& repairs);
+  Result<> listen();
+  void await_notices();
+  void await_machine_notices();
+  void look_soon();
+  void look_at_gateways_soon();
   void gather_problems();
   bool concerns_gateways(const model::Changes& changes) const;
   void sync_gateways();
@@ -174,10 +195,14 @@ class Node : public Daemon, public api::Backend {
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<api::Dispatch> dispatch_;
   std::unique_ptr<api::Server> server_;
-  steady_timer flow_timer_, heal_timer_;
+  steady_timer flow_timer_, heal_timer_, notice_timer_, gateways_timer_;
+  // The kernel's notices: around the instance's namespace, and in the machine's.
+  boost::asio::posix::stream_descriptor notices_, machine_notices_;
+  std::optional<os::Monitor> machine_monitor_;
+  enum class Look { None, Soon } gateways_look_ = Look::None;
+  enum class Waiting { No, Yes } machine_waiting_ = Waiting::No;
   datapath::ClockPair clocks_;
   uint64_t events_lost_ = 0;
-  uint64_t turn_ = 0;  // of the heal timer
 };
 
 // The order is that of a power cycle: first the agreed state, then what carries
@@ -219,6 +244,7 @@ Result<> Node::open() {
   server_ = TRY(api::Server::listen(loop_, *dispatch_, {.path = options_.socket, .roles = {.admins = admin_group()}}));
   gather_problems();
   read_flows();
+  TRY_VOID(listen());
   heal();
   tell("daemon.started", identity_.machine.text, host_name(),
        fmt::format("revision {}, {} TNIs", revision(), state().all<model::Tni>().size()));
@@ -278,7 +304,8 @@ void Node::sync_gateways() {
   }
   gateway_problems_ = std::move(outcome->problems);
   for (const std::string& step : outcome->done) spdlog::debug("gateway: {}", step);
-  for (const auto& [vpc, device] : std::map(gateway_devices_)) {
+  for (const std::string& what : outcome->repaired) tell("drift.repaired", identity_.machine.text, "", what);
+  for (const auto& [vpc, device] : std::map(datapath_->gateways())) {
     if (!outcome->devices.contains(vpc) && state().find(vpc) != nullptr) (void)datapath_->set_gateway(vpc, 0);
   }
   for (const auto& [vpc, device] : outcome->devices) {
@@ -355,20 +382,89 @@ void Node::heal() {
     tell("clock.set", identity_.machine.text, "", reset.ok() ? "deadlines are derived anew" : reset.error().what);
   }
   clocks_ = clocks;
-  for (const std::string& mended : datapath_->heal(state(), clocks)) {
-    tell("drift.repaired", identity_.machine.text, "", mended);
-  }
+  const std::string bpffs = options_.run_directory + "/bpf";
+  if (const auto mounted = os::mount_bpffs(bpffs); !mounted.ok()) spdlog::warn("{}", mounted.error().what);
+  const bool begins = datapath_->round_is_over();
+  tell_repairs(datapath_->heal(state(), clocks));
   if (const auto common = datapath_->bpf().common.get(0); common.ok() && common->events_lost > events_lost_) {
     flow_log_->add_lost(clocks.wall, common->events_lost - events_lost_);
     events_lost_ = common->events_lost;
   }
-  if (turn_++ % kTurnsPerGateways == 0) sync_gateways();
+  if (begins) sync_gateways();
   ledger_->retry();
   runtime_->heal();
   gather_problems();
-  heal_timer_.expires_after(kHealTick);
+  if (datapath_->round_is_over()) {
+    heal_timer_.expires_after(kHealRound);
+  } else {
+    heal_timer_.expires_after(kHealTurn);
+  }
   heal_timer_.async_wait([this](const auto& fault) {
     if (!fault) heal();
+  });
+}
+
+void Node::tell_repairs(const datapath::Datapath::Repairs& repairs) {
+  for (const auto& [object, what] : repairs) {
+    const model::Tni* tni = state().find(model::TniId{object});
+    const model::Workload* workload = state().find(model::WorkloadId{object});
+    std::string name = tni != nullptr ? tni->name : workload != nullptr ? workload->name : std::string();
+    tell("drift.repaired", object.empty() ? identity_.machine.text : object, std::move(name), what);
+  }
+}
+
+// Notices only make the next look come sooner: what was missed is found by the
+// heal timer.
+Result<> Node::listen() {
+  machine_monitor_ = TRY(os::Monitor::open());
+  // The descriptors stay the monitors' own.
+  notices_.assign(fcntl(datapath_->notices_fd(), F_DUPFD_CLOEXEC, 3));
+  machine_notices_.assign(fcntl(machine_monitor_->fd(), F_DUPFD_CLOEXEC, 3));
+  await_notices();
+  await_machine_notices();
+  return {};
+}
+
+void Node::await_notices() {
+  notices_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const auto& fault) {
+    if (!fault) look_soon();
+  });
+}
+
+void Node::await_machine_notices() {
+  if (std::exchange(machine_waiting_, Waiting::Yes) == Waiting::Yes) return;
+  machine_notices_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const auto& fault) {
+    machine_waiting_ = Waiting::No;
+    if (!fault) look_at_gateways_soon();
+  });
+}
+
+void Node::look_soon() {
+  const auto next = datapath_->next_look();
+  // What is put off waits, but not those who are told of meanwhile.
+  const bool put_off = next && *next > os::now_boot();
+  notice_timer_.expires_after(put_off ? steady_timer::duration(kHealTurn) : steady_timer::duration(kNoticeDelay));
+  notice_timer_.async_wait([this](const auto& fault) {
+    if (fault) return;
+    const auto repairs = datapath_->look_again(state(), clocks_now());
+    tell_repairs(repairs);
+    if (!repairs.empty()) gather_problems();
+    if (datapath_->take_gateway_notices()) look_at_gateways_soon();
+    if (datapath_->next_look()) return look_soon();
+    await_notices();
+  });
+}
+
+void Node::look_at_gateways_soon() {
+  if (std::exchange(gateways_look_, Look::Soon) == Look::Soon) return;
+  gateways_timer_.expires_after(kGatewaysDelay);
+  gateways_timer_.async_wait([this](const auto& fault) {
+    if (fault) return;
+    gateways_look_ = Look::None;
+    sync_gateways();
+    gather_problems();
+    // What came meanwhile, our own changes too, was looked at just now.
+    if (machine_monitor_->drain().ok()) await_machine_notices();
   });
 }
 

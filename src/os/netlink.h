@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <span>
@@ -59,6 +60,13 @@ class Netlink {
     return apply(std::span(requests.begin(), requests.size()));
   }
 
+  // More rows than these are Code::Limit, and the socket is of no use any more: for
+  // namespaces in which somebody else decides how many there are.
+  void limit_rows(size_t most) { most_rows_ = most; }
+
+  // The namespace that the socket belongs to.
+  Result<Fd> netns() const;
+
   // Reads the answer to a request for one or all objects. Interrupted: the
   // kernel changed something meanwhile, and the answer may lack some of it.
   enum class Answer { Whole, Interrupted };
@@ -71,6 +79,7 @@ class Netlink {
 
   Fd socket_;
   unsigned sequence_ = 0;
+  size_t most_rows_ = SIZE_MAX;
 };
 
 }  // namespace weft::os

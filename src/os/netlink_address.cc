@@ -82,9 +82,11 @@ Request remove_address(const LinkAddress& address) {
   return message.request("remove " + text_of(address), {EADDRNOTAVAIL, ENODEV});
 }
 
-Result<std::vector<LinkAddress>> read_addresses(Netlink& netlink) {
+Result<std::vector<LinkAddress>> read_addresses(Netlink& netlink) { return read_addresses(netlink, 0); }
+
+Result<std::vector<LinkAddress>> read_addresses(Netlink& netlink, int link) {
   Message message(RTM_GETADDR, NLM_F_DUMP);
-  message.header<ifaddrmsg>();
+  message.header<ifaddrmsg>().ifa_index = static_cast<uint32_t>(link);
   return read_rows<LinkAddress>(netlink, message.request("read addresses"), parse_address);
 }
 

@@ -21,6 +21,8 @@ Request put_address(const LinkAddress& address, Create create);
 Request remove_address(const LinkAddress& address);
 // Both families, all links, link-local ones included.
 Result<std::vector<LinkAddress>> read_addresses(Netlink& netlink);
+// Those of one link.
+Result<std::vector<LinkAddress>> read_addresses(Netlink& netlink, int link);
 
 // A permanent entry; those that the kernel learns are its own business.
 struct Neighbour {

@@ -1,6 +1,7 @@
 #include "os/netlink_link.h"
 
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -28,6 +29,7 @@ std::optional<Link> parse_link(const nlmsghdr& message) {
               .flags = head->ifi_flags,
               .group = attributes.u32(IFLA_GROUP).value_or(0),
               .peer = kind == "veth" ? static_cast<int>(attributes.u32(IFLA_LINK).value_or(0)) : 0,
+              .peer_netns = static_cast<int>(attributes.u32(IFLA_LINK_NETNSID).value_or(~0u)),
               .alias = attributes.text(IFLA_IFALIAS)};
 }
 
@@ -68,6 +70,29 @@ Result<std::optional<Link>> find_link(Netlink& netlink, const std::string& name)
     if (auto link = parse_link(answer)) found = std::move(link);
   }));
   return found;
+}
+
+Result<std::optional<Link>> find_link(Netlink& netlink, int index) {
+  CHECK(index > 0);
+  Message message(RTM_GETLINK, 0);
+  message.header<ifinfomsg>().ifi_index = index;
+  message.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  std::optional<Link> found;
+  TRY(netlink.ask(message.request(fmt::format("read link {}", index), {ENODEV}), [&](const nlmsghdr& answer) {
+    if (auto link = parse_link(answer)) found = std::move(link);
+  }));
+  return found;
+}
+
+Result<int> netns_number(Netlink& netlink, const Fd& netns) {
+  Message message(RTM_GETNSID, 0);
+  message.header<rtgenmsg>();
+  message.put_u32(NETNSA_FD, static_cast<uint32_t>(netns.get()));
+  int number = -1;
+  TRY(netlink.ask(message.request("ask for a namespace's number"), [&](const nlmsghdr& answer) {
+    number = static_cast<int>(Attributes::after<rtgenmsg>(answer).u32(NETNSA_NSID).value_or(~0u));
+  }));
+  return number;
 }
 
 Result<int> link_index(Netlink& netlink, const std::string& name) {

@@ -20,7 +20,8 @@ struct Link {
   unsigned mtu = 0;
   unsigned flags = 0;  // IFF_*
   uint32_t group = 0;
-  int peer = 0;  // index of a veth's other end, in the namespace where that one is; 0: none
+  int peer = 0;         // index of a veth's other end, in the namespace where that one is; 0: none
+  int peer_netns = -1;  // that namespace, as Monitor names it; -1: this one
   std::string alias;
 
   LinkState state() const;  // whether it is meant to be up
@@ -30,6 +31,9 @@ struct Link {
 // Sorted by index. Costs one pass over all links of the namespace.
 Result<std::vector<Link>> read_links(Netlink& netlink);
 Result<std::optional<Link>> find_link(Netlink& netlink, const std::string& name);
+Result<std::optional<Link>> find_link(Netlink& netlink, int index);
+// What Link::peer_netns says of links into that namespace; -1: there is none.
+Result<int> netns_number(Netlink& netlink, const Fd& netns);
 // The index of a link that must exist.
 Result<int> link_index(Netlink& netlink, const std::string& name);
 

@@ -1,5 +1,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -142,6 +144,12 @@ Result<Netlink> Netlink::open_in(const Fd& netns, Bus bus) {
   return inside_netns(netns, [bus] { return open(bus); });
 }
 
+Result<Fd> Netlink::netns() const {
+  Fd netns(ioctl(socket_.get(), SIOCGSKNS));
+  if (!netns.valid()) return errno_error("ask for a socket's namespace", errno);
+  return netns;
+}
+
 Result<> Netlink::transmit(const std::string& messages) {
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
@@ -212,11 +220,13 @@ Result<Netlink::Answer> Netlink::ask(const Request& request, const std::function
   TRY_VOID(transmit(message));
 
   Answer answer = Answer::Whole;
+  size_t rows = 0;
   Received received;
   const auto consume = [&](const nlmsghdr& part) -> Result<bool> {
     if (part.nlmsg_seq != sequence) return true;
     if ((part.nlmsg_flags & NLM_F_DUMP_INTR) != 0) answer = Answer::Interrupted;
     const auto number = outcome_of(part);
+    if (!number && ++rows > most_rows_) return error(Code::Limit, "{}: more than {}", request.what, most_rows_);
     if (!number) take(part);
     if (number.value_or(0) != 0 && !was_so_already(request, *number)) return refusal(request, *number, part);
     return !number;

@@ -2,18 +2,28 @@
 // anew; what it was, only the reading tells.
 #pragma once
 
+#include <set>
+
 #include "base/result.h"
 #include "os/fd.h"
 
 namespace weft::os {
 
+// In place of a link's index, where filters of a block changed that links share.
+inline constexpr int kBlockOfLinks = -1;  // TCM_IFINDEX_MAGIC_BLOCK
+
 struct Changes {
+  // Of the monitor's own namespace.
   bool links = false;
   bool addresses = false;
   bool routes = false;
   bool rules = false;
   bool filters = false;
-  bool any() const { return links || addresses || routes || rules || filters; }
+  std::set<int> devices;  // indexes of links that changed, or whose filters did; kBlockOfLinks
+  std::set<int> others;   // other namespaces in which something changed: Link::peer_netns
+  // Notices were dropped: all above may have changed, any device, any namespace.
+  enum class Notices { Whole, Lost } notices = Notices::Whole;
+  bool any() const { return links || addresses || routes || rules || filters || !others.empty(); }
 };
 
 class Monitor {
@@ -21,6 +31,8 @@ class Monitor {
   // Of the namespace that the calling thread is in; see Netlink about its life.
   static Result<Monitor> open();
   static Result<Monitor> open_in(const Fd& netns);
+  // And of all namespaces to which a link of that one leads.
+  static Result<Monitor> open_around(const Fd& netns);
 
   int fd() const { return socket_.get(); }  // readable when drain() has something to say
 
@@ -31,6 +43,9 @@ class Monitor {
  private:
   explicit Monitor(Fd socket) : socket_(std::move(socket)) {}
   Fd socket_;
+  // After the kernel has dropped one notice it drops all, and says no more, until
+  // the last of those before was taken.
+  Changes::Notices notices_ = Changes::Notices::Whole;
 };
 
 }  // namespace weft::os

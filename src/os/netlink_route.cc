@@ -68,10 +68,11 @@ std::optional<Route> parse_route(const nlmsghdr& message) {
                .protocol = head->rtm_protocol};
 }
 
-Result<std::vector<Route>> read_family(Netlink& netlink, Family family, uint32_t table) {
+Result<std::vector<Route>> read_family(Netlink& netlink, Family family, uint32_t table, int link) {
   Message message(RTM_GETROUTE, NLM_F_DUMP);
   message.header<rtmsg>().rtm_family = family_number(family);
   message.put_u32(RTA_TABLE, table);
+  if (link != 0) message.put_u32(RTA_OIF, static_cast<uint32_t>(link));
   // ENOENT: a table in which there never was a route.
   return read_rows<Route>(netlink, message.request(fmt::format("read routes of table {}", table), {ENOENT}),
                           parse_route);
@@ -133,9 +134,11 @@ Request remove_route(const Route& route) {
   return message.request("remove " + text_of(route), {ESRCH, ENODEV, ENOENT});
 }
 
-Result<std::vector<Route>> read_routes(Netlink& netlink, uint32_t table) {
-  auto four = TRY(read_family(netlink, Family::V4, table));
-  return merged(std::move(four), TRY(read_family(netlink, Family::V6, table)));
+Result<std::vector<Route>> read_routes(Netlink& netlink, uint32_t table) { return read_routes(netlink, table, 0); }
+
+Result<std::vector<Route>> read_routes(Netlink& netlink, uint32_t table, int link) {
+  auto four = TRY(read_family(netlink, Family::V4, table, link));
+  return merged(std::move(four), TRY(read_family(netlink, Family::V6, table, link)));
 }
 
 Result<std::optional<Way>> find_way(Netlink& netlink, const net::Address& to) {

@@ -35,6 +35,8 @@ Request remove_route(const Route& route);
 // One table, both families, those of other makers included; sorted by prefix.
 // Left out: kinds other than the two, and routes with several next hops.
 Result<std::vector<Route>> read_routes(Netlink& netlink, uint32_t table);
+// Those that lead out by one link.
+Result<std::vector<Route>> read_routes(Netlink& netlink, uint32_t table, int link);
 
 // Where the kernel would send a packet, by all of its rules and tables.
 struct Way {

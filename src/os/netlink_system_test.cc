@@ -416,6 +416,28 @@ TEST_F(Rtnetlink, MonitorTellsWhatToReadAnew) {
   EXPECT_TRUE(both->routes);
 }
 
+TEST_F(Rtnetlink, MonitorTellsOfTheNamespacesAround) {
+  connect();
+  const Fd here = *current_netns();
+  auto monitor = Monitor::open_around(here);
+  ASSERT_TRUE(monitor.ok()) << monitor.error().what;
+  const auto near = find_link(*near_, kNear);
+  ASSERT_TRUE(near.ok() && near->has_value());
+  ASSERT_GE((*near)->peer_netns, 0);
+  EXPECT_EQ((*near)->peer, kFar);
+  ASSERT_TRUE(monitor->drain().ok());  // the kernel may still tell that the wire is whole
+  ASSERT_TRUE(
+      far_->apply({put_address({.link = kFar, .address = address("10.0.1.7"), .length = 32}, Create::Replace)}).ok());
+  const auto there = monitor->drain();
+  EXPECT_EQ(there->others, std::set{(*near)->peer_netns});
+  EXPECT_FALSE(there->addresses);
+  ASSERT_TRUE(near_->apply({put_clsact(kNear)}).ok());
+  const auto own = monitor->drain();
+  EXPECT_TRUE(own->filters);
+  EXPECT_TRUE(own->devices.contains(kNear));
+  EXPECT_FALSE(own->devices.contains(kFar));
+}
+
 TEST_F(Rtnetlink, MonitorThatMissedNoticesSaysAll) {
   auto monitor = Monitor::open_in(far_netns_);
   ASSERT_TRUE(monitor.ok());
@@ -427,6 +449,7 @@ TEST_F(Rtnetlink, MonitorThatMissedNoticesSaysAll) {
   const auto changed = monitor->drain();
   ASSERT_TRUE(changed.ok());
   EXPECT_TRUE(changed->rules && changed->filters && changed->addresses);
+  EXPECT_EQ(changed->notices, Changes::Notices::Lost);
 }
 
 }  // namespace

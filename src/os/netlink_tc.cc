@@ -127,6 +127,37 @@ Result<std::vector<Filter>> read_block(Netlink& netlink, uint32_t block) {
   return read_place(netlink, {.block = block});
 }
 
+Result<std::optional<Filter>> find_filter(Netlink& netlink, const FilterPlace& place) {
+  Message message(RTM_GETTFILTER, 0);
+  put_filter_message(message, place);
+  std::optional<Filter> found;
+  // EINVAL: no hooks, or something of another kind stands there.
+  const auto request = message.request("read " + text_of(place), {ENOENT, EINVAL, ENODEV});
+  TRY(netlink.ask(request, [&](const nlmsghdr& answer) {
+    if (auto filter = parse_filter(answer, place)) found = std::move(filter);
+  }));
+  return found;
+}
+
+// Asking for the hooks themselves would tell every listener of them, as a change.
+// Of filters that are shared the kernel says so in place of an answer.
+Ingress read_ingress(Netlink& netlink, int link) {
+  Message message(RTM_GETTFILTER, 0);
+  put_filter_message(message, {.link = link});
+  auto ingress = Ingress::Shared;
+  const auto asked = netlink.ask(message.request(fmt::format("read the hooks of link {}", link), {EOPNOTSUPP}),
+                                 [&](const nlmsghdr&) { ingress = Ingress::Other; });
+  return asked.ok() ? ingress : Ingress::Other;
+}
+
+Request remove_hooks(int link) {
+  Message message(RTM_DELQDISC, 0);
+  auto& head = message.header<tcmsg>();
+  head.tcm_ifindex = link;
+  head.tcm_parent = TC_H_INGRESS;
+  return message.request(fmt::format("remove the hooks of link {}", link), {EINVAL, ENOENT, ENODEV});
+}
+
 Result<Hooks> read_hooks(Netlink& netlink, int link) {
   Hooks hooks = Hooks::Empty;
   for (const Hook hook : {Hook::Ingress, Hook::Egress}) {

@@ -1,6 +1,7 @@
 // Traffic control: the ingress and clsact queueing disciplines and BPF programs on them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,15 @@ struct Filter {
 };
 // The BPF filters of a link, both hooks; other kinds are left out.
 Result<std::vector<Filter>> read_filters(Netlink& netlink, int link);
-// Those of a block, none if there is no such block.
+// Those of a block, which must be there.
 Result<std::vector<Filter>> read_block(Netlink& netlink, uint32_t block);
+// The BPF filter that stands there.
+Result<std::optional<Filter>> find_filter(Netlink& netlink, const FilterPlace& place);
+// Whether the link shares a block; Other: it has filters of its own, or no hook.
+enum class Ingress { Shared, Other };
+Ingress read_ingress(Netlink& netlink, int link);
+// Takes hooks of either kind away.
+Request remove_hooks(int link);
 // Filters of any kind at the hooks of a link.
 enum class Hooks { Empty, InUse };
 Result<Hooks> read_hooks(Netlink& netlink, int link);

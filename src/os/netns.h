@@ -2,6 +2,7 @@
 // same as `ip netns` uses, and keeps the namespace alive without a process.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,12 +15,17 @@ namespace weft::os {
 
 // Makes a namespace and names it; Code::Conflict if the name is taken.
 Result<Fd> create_netns(const std::string& name);
+// Gives a namespace that lives its name back; Code::Conflict if another has it now.
+Result<> name_netns(const Fd& netns, const std::string& name);
 Result<Fd> open_netns(const std::string& name);
 // Nothing if no namespace has that name (a bare file under it is none).
 Result<std::optional<Fd>> find_netns(const std::string& name);
 // Takes the name away; the kernel ends the namespace, later and on its own,
 // once no process and no descriptor holds it. An unknown name counts as removed.
 Result<> remove_netns(const std::string& name);
+// One without a name, by the processes that are in it: each of their namespaces is
+// asked about once. Nothing if no process is in such a one.
+Result<std::optional<Fd>> search_netns(const std::function<Result<bool>(const Fd& netns)>& is_it);
 // The names that begin with `prefix`, sorted.
 Result<std::vector<std::string>> list_netns(std::string_view prefix);
 

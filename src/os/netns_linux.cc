@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <set>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -96,6 +97,18 @@ Result<Fd> create_netns(const std::string& name) {
   return netns;
 }
 
+Result<> name_netns(const Fd& netns, const std::string& name) {
+  const std::string path = TRY(path_of(name));
+  if (TRY(find_netns(name))) return error(Code::Conflict, "a namespace has the name {} already", name);
+  TRY_VOID(prepare_directory());
+  // A bare file may be there still, if only the mount was taken away.
+  const Fd file(open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0444));
+  if (!file.valid()) return errno_error("create " + path, errno);
+  const std::string own = fmt::format("/proc/self/fd/{}", netns.get());
+  if (mount(own.c_str(), path.c_str(), "none", MS_BIND, nullptr) != 0) return errno_error("mount " + path, errno);
+  return {};
+}
+
 Result<std::optional<Fd>> find_netns(const std::string& name) {
   const std::string path = TRY(path_of(name));
   Fd netns(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
@@ -120,6 +133,19 @@ Result<> remove_netns(const std::string& name) {
     return errno_error("unmount " + path, errno);
   }
   return remove_file(path);
+}
+
+Result<std::optional<Fd>> search_netns(const std::function<Result<bool>(const Fd& netns)>& is_it) {
+  std::set<ino_t> asked;
+  for (const std::string& process : TRY(list_directory("/proc"))) {
+    if (process.find_first_not_of("0123456789") != std::string::npos) continue;
+    // Processes end while they are looked at.
+    Fd netns(open(("/proc/" + process + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat found {};
+    if (!netns.valid() || fstat(netns.get(), &found) != 0 || !asked.insert(found.st_ino).second) continue;
+    if (TRY(is_it(netns))) return std::optional(std::move(netns));
+  }
+  return std::optional<Fd>();
 }
 
 Result<std::vector<std::string>> list_netns(std::string_view prefix) {
