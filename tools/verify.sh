@@ -1,8 +1,9 @@
 #!/bin/bash
 # The long proofs, one after the other: more steps of the three verdicts than the
-# tests take, seeded mutants, races, and each parser's fuzzer. Each can be named:
+# tests take, seeded mutants, races, each parser's fuzzer, and a virtual machine with
+# Debian 12's own kernel. Each can be named:
 #
-#   tools/verify.sh [verdicts] [mutants] [races] [fuzz]
+#   tools/verify.sh [verdicts] [mutants] [races] [fuzz] [vm]
 #
 # WEFT_STEPS (10,000,000), WEFT_SEED (a new one), WEFT_FUZZ_SECONDS (600, for each
 # parser). What is found is in build/verify.
@@ -47,10 +48,16 @@ fuzz() {
   done
 }
 
-[ $# -gt 0 ] || set -- verdicts mutants races fuzz
+vm() {
+  tools/packages.sh packaging/vm-packages.txt
+  build verify
+  test/vm/vm.sh build/verify
+}
+
+[ $# -gt 0 ] || set -- verdicts mutants races fuzz vm
 for proof in "$@"; do
   case $proof in
-    verdicts | mutants | races | fuzz) echo "== $proof" && "$proof" ;;
-    *) echo "usage: $0 [verdicts] [mutants] [races] [fuzz]" >&2; exit 2 ;;
+    verdicts | mutants | races | fuzz | vm) echo "== $proof" && "$proof" ;;
+    *) echo "usage: $0 [verdicts] [mutants] [races] [fuzz] [vm]" >&2; exit 2 ;;
   esac
 done

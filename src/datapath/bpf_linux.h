@@ -30,8 +30,8 @@ struct RawMap {
   Result<> put_many(const void* keys, const void* values, size_t count) const;
   Result<> remove(const void* key) const;  // absent counts as removed
   Result<bool> find(const void* key, void* value) const;
-  // The key after this one; after the last, or in an empty map, false.
-  Result<bool> next(const void* key, void* next_key) const;
+  // All keys and all values, one after the other; answers how many there are.
+  Result<size_t> read_all(std::vector<char>* keys, std::vector<char>* values) const;
 };
 
 template <class Key, class Value>
@@ -61,13 +61,11 @@ class Map {
   }
   // Every entry. Not for maps that the data path changes faster than they are read.
   Result<std::vector<std::pair<Key, Value>>> all() const {
-    std::vector<std::pair<Key, Value>> entries;
-    Key key, next;
-    const Key* at = nullptr;
-    while (TRY(raw_.next(at, &next))) {
-      key = next;
-      at = &key;
-      if (const auto value = TRY(find(key))) entries.emplace_back(key, *value);
+    std::vector<char> keys, values;
+    std::vector<std::pair<Key, Value>> entries(TRY(raw_.read_all(&keys, &values)));
+    for (size_t i = 0; i < entries.size(); ++i) {
+      std::memcpy(&entries[i].first, &keys[i * sizeof(Key)], sizeof(Key));
+      std::memcpy(&entries[i].second, &values[i * sizeof(Value)], sizeof(Value));
     }
     return entries;
   }
