@@ -43,6 +43,7 @@ packages() {
 
 # Where this machine's own apt gets Debian 12 from.
 sources() {
+  # shellcheck disable=SC2016
   apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) $(COMPONENT) from $(ORIGIN)' 'Created-By: Packages' |
     sed -nE 's/^(deb [^ ]+ bookworm[^ ]* [^ ]+) from Debian$/\1/p' | sort -u
 }
