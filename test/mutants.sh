@@ -26,7 +26,7 @@ deadlines-pass-unseen @@ src/bpf/judge.h @@ || packet->now >= flow->deadline @@
 kept-for-ever @@ src/bpf/judge.h @@ if (by_being_kept && question->deadline < opinion->deadline) opinion->deadline = question->deadline; @@ (void)by_being_kept;
 kept-after-the-deadline @@ src/bpf/judge.h @@ question->now < question->deadline ? question->kept : 0 @@ question->kept
 errors-from-anybody @@ src/bpf/judge.h @@ if (teller->tni != packet->tni) return CONTINUE; @@ (void)teller;
-errors-about-cut-flows @@ src/bpf/judge.h @@ if ((int)judge_flow(s, end, FOR_AN_ERROR) != REASON_Related) return CONTINUE; @@
+errors-about-cut-flows @@ src/bpf/judge.h @@ if ((int)judge_flow(which, end, FOR_AN_ERROR) != REASON_Related) return CONTINUE; @@
 errors-from-any-source @@ src/bpf/judge.h @@ if (check_source(packet->vpc, packet->tni, &packet->source) != CONTINUE) return CONTINUE; @@
 gateway-as-anybody @@ src/bpf/judge.h @@ in_ranges(vpc_slot, source)) return REASON_GatewaySource; @@ 0) return REASON_GatewaySource;
 outside-to-outside @@ src/bpf/judge.h @@ vpc->internet && vpc->gateway && !from_outside @@ vpc->internet && vpc->gateway

@@ -1,9 +1,9 @@
 #!/bin/bash
 # The long proofs, one after the other: more steps of the three verdicts than the
-# tests take, seeded mutants, races, the built programs under longer pressure, and
-# each parser's fuzzer. Each can be named:
+# tests take, seeded mutants, races, the built programs under longer pressure, each
+# parser's fuzzer, and a virtual machine with Debian 12's own kernel. Each can be named:
 #
-#   tools/verify.sh [verdicts] [mutants] [races] [system] [fuzz]
+#   tools/verify.sh [verdicts] [mutants] [races] [system] [fuzz] [vm]
 #
 # WEFT_STEPS (10,000,000), WEFT_SEED (a new one), WEFT_FUZZ_SECONDS (600, for each
 # parser). What is found is in build/verify.
@@ -56,10 +56,16 @@ fuzz() {
   done
 }
 
-[ $# -gt 0 ] || set -- verdicts mutants races system fuzz
+vm() {
+  tools/packages.sh packaging/vm-packages.txt
+  build verify
+  test/vm/vm.sh build/verify
+}
+
+[ $# -gt 0 ] || set -- verdicts mutants races system fuzz vm
 for proof in "$@"; do
   case $proof in
-    verdicts | mutants | races | system | fuzz) echo "== $proof" && "$proof" ;;
-    *) echo "usage: $0 [verdicts] [mutants] [races] [system] [fuzz]" >&2; exit 2 ;;
+    verdicts | mutants | races | system | fuzz | vm) echo "== $proof" && "$proof" ;;
+    *) echo "usage: $0 [verdicts] [mutants] [races] [system] [fuzz] [vm]" >&2; exit 2 ;;
   esac
 done

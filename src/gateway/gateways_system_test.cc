@@ -29,7 +29,7 @@ const Firewall kFirewalls[] = {
     {"DefaultDrop",
      "table inet fw {\n"
      "  chain input { type filter hook input priority 0; policy drop; iif lo accept; ct state established accept;\n"
-     "    meta l4proto ipv6-icmp accept; }\n"
+     "    meta l4proto icmpv6 accept; }\n"
      "  chain forward { type filter hook forward priority 0; policy drop; }\n"
      "}\n",
      "", "0"},

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "node/daemon.h"
+#include "os/supervisor.h"
 
 namespace {
 
@@ -22,6 +23,11 @@ int fail(const weft::Error& error) {
   return 1;
 }
 
+// Nobody stops because of it: systemd will notice by itself that it wasn't told.
+void tell(std::string_view state) {
+  if (const auto told = weft::os::tell_supervisor(state); !told.ok()) spdlog::warn("{}", told.error().what);
+}
+
 int serve(const weft::node::Options& options) {
   boost::asio::io_context loop(1);
   boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
@@ -31,7 +37,9 @@ int serve(const weft::node::Options& options) {
   const auto daemon = weft::node::Daemon::open(loop, options);
   if (!daemon.ok()) return fail(daemon.error());
   spdlog::info("ready: {}", options.socket);
+  tell("READY=1");
   loop.run();
+  tell("STOPPING=1");
   spdlog::info("ends; workloads and traffic go on");
   return 0;
 }
