@@ -24,8 +24,8 @@ constexpr std::chrono::seconds kPatience{20};
 }  // namespace
 
 std::vector<std::string> Weftd::daemon(std::vector<std::string> more) const {
-  std::vector<std::string> argv{programs_ + "/weftd", "--instance", kInstance, "--state-directory", folder_ + "/state",
-                                "--run-directory", "/run/weft-bench"};
+  std::vector<std::string> argv{programs_ + "/weftd", "--instance",      kInstance,        "--state-directory",
+                                folder_ + "/state",   "--run-directory", "/run/weft-bench"};
   argv.insert(argv.end(), more.begin(), more.end());
   return argv;
 }

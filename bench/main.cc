@@ -313,14 +313,9 @@ Result<> run(int argc, char** argv) {
     std::string_view name;
     Result<> (*run)(const Options&, Report&);
   };
-  constexpr Suite kSuites[] = {{"same-host/", same_host},
-                               {"rules/", rules},
-                               {"attach/5000", attach_many},
-                               {"attach", attach},
-                               {"change/commit", commit},
-                               {"change", change},
-                               {"run", run_one},
-                               {"memory", memory}};
+  constexpr Suite kSuites[] = {{"same-host/", same_host}, {"rules/", rules},         {"attach/5000", attach_many},
+                               {"attach", attach},        {"change/commit", commit}, {"change", change},
+                               {"run", run_one},          {"memory", memory}};
   for (const Suite& suite : kSuites) {
     const bool wanted = options.prefix.empty() || std::string_view(options.prefix).starts_with(suite.name) ||
                         suite.name.starts_with(options.prefix);

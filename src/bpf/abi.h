@@ -36,9 +36,9 @@ enum {
   ABI_VERSION = 1,
 
   MOST_DEVICES = 16384,
-  MOST_TNIS = 16384, /* slots; slot 0 is nobody */
-  MOST_VPCS = 4096,  /* slots; slot 0 is none */
-  MOST_SETS = 16384, /* group sets in use; slot 0 is none */
+  MOST_TNIS = 16384,   /* slots; slot 0 is nobody */
+  MOST_VPCS = 4096,    /* slots; slot 0 is none */
+  MOST_SETS = 16384,   /* group sets in use; slot 0 is none */
   MOST_GROUPS = 65536, /* groups in these sets or named by their rules; slot 0 is none */
   MOST_GROUPS_OF_SET = 16,
   MOST_ENDPOINTS = 262144,
@@ -170,9 +170,9 @@ enum { RULE_KEEP = 1 };
 /* Audited rules are in tables of their own, asked only when a packet is denied. */
 enum { TABLE_AUDIT = 1 << 30 };
 struct set {
-  struct versioned version; /* grows with each change that concerns the set */
-  u16 audited;              /* 1: it has audited rules */
-  u16 names_groups;         /* 1: groups are peers of its rules */
+  struct versioned version;       /* grows with each change that concerns the set */
+  u16 audited;                    /* 1: it has audited rules */
+  u16 names_groups;               /* 1: groups are peers of its rules */
   u32 groups[MOST_GROUPS_OF_SET]; /* 0 behind the last */
 };
 ABI_SIZE(set, 80);

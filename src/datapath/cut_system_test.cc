@@ -87,7 +87,7 @@ TEST_F(Cut, OtherwiseWhoSendsIsToldThatItIsProhibited) {
       EXPECT_TRUE(os::Conversation::say(end));
       EXPECT_EQ(os::Conversation::told(end), prohibited) << at.text();
     }
-    EXPECT_FALSE(os::Conversation::heard(talk.server));
+    EXPECT_FALSE(os::Conversation::heard(talk.server, 200));
     // What is allowed again goes on at once.
     join();
     EXPECT_TRUE(os::Conversation::say(talk.client));

@@ -194,12 +194,11 @@ TEST_F(Drift, TheMachinesSideComesBack) {
 
 TEST_F(Drift, AProgramThatIsTakenAwayComesBack) {
   os::Netlink own = *os::Netlink::open_in(*os::open_netns("weft"));
-  for (const Words& damage :
-       std::vector<Words>{{"tc", "filter", "del", "block", "1"},
-                          {"tc", "qdisc", "del", "dev", machine_side(b_), "ingress"},
-                          {"sh", "-c",
-                           "tc qdisc del dev " + machine_side(b_) + " ingress && tc qdisc add dev " +
-                               machine_side(b_) + " clsact"}}) {
+  for (const Words& damage : std::vector<Words>{
+           {"tc", "filter", "del", "block", "1"},
+           {"tc", "qdisc", "del", "dev", machine_side(b_), "ingress"},
+           {"sh", "-c",
+            "tc qdisc del dev " + machine_side(b_) + " ingress && tc qdisc add dev " + machine_side(b_) + " clsact"}}) {
     let_time_pass();
     ASSERT_EQ(in_instance(damage), 0) << line_of(damage);
     EXPECT_THAT(text_of(after_notice()), HasSubstr("the program at")) << line_of(damage);
@@ -209,10 +208,11 @@ TEST_F(Drift, AProgramThatIsTakenAwayComesBack) {
   }
   // Another program in its place; one of somebody else's behind it stays.
   let_time_pass();
-  ASSERT_TRUE(own.apply({os::put_filter({.block = kTniBlock, .priority = 7}, datapath_->bpf().from_gateway(), "theirs",
-                                        os::Create::Exclusive),
-                         os::put_filter({.block = kTniBlock}, datapath_->bpf().from_gateway(), "other", os::Create::Replace)})
-                  .ok());
+  ASSERT_TRUE(
+      own.apply({os::put_filter({.block = kTniBlock, .priority = 7}, datapath_->bpf().from_gateway(), "theirs",
+                                os::Create::Exclusive),
+                 os::put_filter({.block = kTniBlock}, datapath_->bpf().from_gateway(), "other", os::Create::Replace)})
+          .ok());
   EXPECT_THAT(text_of(after_notice()), HasSubstr("the program at the TNIs' devices"));
   EXPECT_TRUE(talk_->goes_on());
   const auto filters = *os::read_block(own, kTniBlock);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr uint32_t kDoomed = 0x77656674;  // group of the links that wait for the remover
 constexpr int kFirstIndex = 1 << 16;      // above what the kernel chooses by itself for long
-constexpr int kLoopback = 1;       // the first device of every namespace
+constexpr int kLoopback = 1;              // the first device of every namespace
 
 }  // namespace
 
@@ -218,7 +218,8 @@ Result<> Links::share_judge(int index) {
 }
 
 Result<> Links::judge_gateway_by(int index, const os::Fd& program) {
-  return own_.apply({os::put_clsact(index), os::put_filter({.link = index}, program, "weft_from_gw", os::Create::Replace)});
+  return own_.apply(
+      {os::put_clsact(index), os::put_filter({.link = index}, program, "weft_from_gw", os::Create::Replace)});
 }
 
 void Links::remove(int index) { remover_->remove_link(index); }

@@ -176,8 +176,8 @@ class Policy {
   uint32_t next_version_;
   std::map<GroupSet, uint64_t> in_use_;  // how many TNIs have it
   std::map<model::GroupId, std::set<GroupSet>> sets_of_group_;
-  std::map<model::GroupId, GroupRules> rules_of_group_;      // of those in sets
-  std::map<model::GroupId, uint64_t> group_references_;      // by sets and by identities
+  std::map<model::GroupId, GroupRules> rules_of_group_;  // of those in sets
+  std::map<model::GroupId, uint64_t> group_references_;  // by sets and by identities
   std::map<uint32_t, ClassUse> class_use_;
   std::map<uint32_t, uint64_t> choice_number_;
   std::map<RuleRow, uint64_t> rule_references_;

@@ -10,9 +10,8 @@ namespace weft::datapath {
 namespace {
 
 // Rules that match, in the order of their numbers.
-using Matching = std::set<const ClassRule*, decltype([](const ClassRule* a, const ClassRule* b) {
-                            return a->number < b->number;
-                          })>;
+using Matching =
+    std::set<const ClassRule*, decltype([](const ClassRule* a, const ClassRule* b) { return a->number < b->number; })>;
 
 std::vector<uint64_t> chain_of(const Matching& rules) {
   std::vector<uint64_t> chain;

@@ -22,9 +22,10 @@ Interface first() {
 }
 
 TEST(Wiring, TheFirstInterfaceIsTheWayToEverything) {
-  EXPECT_EQ(text_of(wiring_of(first(), 7)),
-            "address 10.0.1.10, address fd00:1::10, "
-            "route ::/0, route 0.0.0.0/0, route 10.0.1.1/32, route fd00:1::1/128");
+  EXPECT_EQ(
+      text_of(wiring_of(first(), 7)),
+      "address 10.0.1.10, address fd00:1::10, "
+      "route ::/0, route 0.0.0.0/0, route 10.0.1.0/24, route 10.0.1.1/32, route fd00:1::/64, route fd00:1::1/128");
 }
 
 TEST(Wiring, AnotherOneAnswersForItself) {
@@ -34,8 +35,7 @@ TEST(Wiring, AnotherOneAnswersForItself) {
   second.cidr6 = {};
   second.addresses.pop_back();
   EXPECT_EQ(text_of(wiring_of(second, 8)),
-            "address 10.0.1.10, route 0.0.0.0/0, route 10.0.1.0/24, route 10.0.1.1/32, route 10.0.1.1/32, "
-            "rule 10.0.1.10/32");
+            "address 10.0.1.10, route 0.0.0.0/0, route 10.0.1.0/24, route 10.0.1.1/32, rule 10.0.1.10/32");
 }
 
 TEST(Wiring, TheMachineKeepsItsOwnWayOut) {

@@ -153,8 +153,30 @@ TEST_F(FlowJudgeTest, RevocationCutsAtTheNextPacketOfEitherEnd) {
   EXPECT_EQ(send(kUdp), "rule");
   remove(rule_of_number(2));
   EXPECT_EQ(reply(kUdp), "revoked");
+  EXPECT_EQ(send(kUdp), "revoked");
+  now_ = now_ + seconds(59);
+  EXPECT_EQ(reply(kUdp), "revoked") << "and is told so";
+  now_ = now_ + seconds(1);
   EXPECT_EQ(reply(kUdp), "egress-denied");
   EXPECT_EQ(send(kUdp), "ingress-denied");
+}
+
+TEST_F(FlowJudgeTest, ACutFlowGoesOnIfItIsAllowedAgain) {
+  put({allow_in(2)});
+  EXPECT_EQ(send(kUdp), "rule");
+  remove(rule_of_number(2));
+  EXPECT_EQ(reply(kUdp), "revoked");
+  put({allow_in(2)});
+  EXPECT_EQ(reply(kUdp), "established");
+}
+
+TEST_F(FlowJudgeTest, ANewConnectionOnTheWayOfACutOneIsJudgedAsNew) {
+  put({allow_in(2)});
+  EXPECT_EQ(send(kTcp, kSyn), "rule");
+  remove(rule_of_number(2));
+  EXPECT_EQ(send(kTcp, kAck), "revoked");
+  EXPECT_EQ(send(kTcp, kSyn), "ingress-denied");
+  EXPECT_EQ(send(kTcp, kAck), "ingress-denied") << "the cut one is forgotten";
 }
 
 TEST_F(FlowJudgeTest, AGroupThatKeepsFlowsKeepsThemButOpensNone) {

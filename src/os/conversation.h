@@ -72,7 +72,7 @@ class Conversation {
     getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &fault, &size);
     return fault;
   }
-  static bool heard(const Fd& fd) { return ready(fd, POLLIN); }
+  static bool heard(const Fd& fd, int milliseconds = kPatience) { return ready(fd, POLLIN, milliseconds); }
 
   Fd client, server;
 
@@ -103,9 +103,10 @@ class Conversation {
     setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     return fd;
   }
-  static bool ready(const Fd& fd, short what) {
+  static constexpr int kPatience = 15'000;
+  static bool ready(const Fd& fd, short what, int milliseconds = kPatience) {
     pollfd wait{.fd = fd.get(), .events = what, .revents = 0};
-    return poll(&wait, 1, 2000) == 1 && (wait.revents & what) != 0;
+    return poll(&wait, 1, milliseconds) == 1 && (wait.revents & what) != 0;
   }
 };
 

@@ -55,9 +55,7 @@ std::optional<Filter> parse_filter(const nlmsghdr& message, FilterPlace place) {
   if (attributes.text(TCA_KIND) != "bpf" || !options.has(TCA_BPF_ID)) return std::nullopt;
   place.priority = static_cast<uint16_t>(TC_H_MAJ(head->tcm_info) >> 16);
   place.handle = head->tcm_handle;
-  return Filter{.place = place,
-                .program = options.u32(TCA_BPF_ID).value_or(0),
-                .name = options.text(TCA_BPF_NAME)};
+  return Filter{.place = place, .program = options.u32(TCA_BPF_ID).value_or(0), .name = options.text(TCA_BPF_NAME)};
 }
 
 Request dump_filters(const FilterPlace& place) {
@@ -68,8 +66,7 @@ Request dump_filters(const FilterPlace& place) {
 }
 
 Result<std::vector<Filter>> read_place(Netlink& netlink, const FilterPlace& place) {
-  return read_rows<Filter>(netlink, dump_filters(place),
-                           [&](const nlmsghdr& row) { return parse_filter(row, place); });
+  return read_rows<Filter>(netlink, dump_filters(place), [&](const nlmsghdr& row) { return parse_filter(row, place); });
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ breaks() {
 breaks 30 inside ip link set eth0 down
 breaks 30 inside ip route del default
 breaks 30 inside ip link set eth0 mtu 900
-breaks 30 own tc qdisc del dev "$device" clsact
+breaks 30 own tc qdisc del dev "$device" ingress
+breaks 30 own tc filter del block 1
 breaks 30 own ip link del "$device"
 breaks 30 bash -c 'bpftool map delete pinned /run/weft/bpf/v*/devices key hex $(printf "%02x " \
   $(bpftool -j map dump pinned /run/weft/bpf/v*/devices | grep -oE "\"key\":\[[^]]*" | head -n 1 | grep -oE "0x[0-9a-f]{2}"))'
