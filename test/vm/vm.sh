@@ -119,7 +119,7 @@ power_on() {
     -kernel "$vm/kernel" -initrd "$vm/initrd" -append "root=/dev/vda console=ttyS0 panic=-1 quiet systemd.default_timeout_start_sec=600 weft.phase=$1" \
     -drive "file=$vm/disk,if=virtio" -drive "file=$work/files.image,if=virtio,format=raw,readonly=on" \
     -device virtio-serial -chardev "file,id=results,path=$vm/$1.results" \
-    -device virtserialport,chardev=results,name=results -serial "file:$vm/$1.console" </dev/null &
+    -device virtserialport,chardev=results,name=results -serial "file:$vm/$1.console" </dev/null 9>&- &
   machine_pid=$!
 }
 cut_power() {
@@ -159,6 +159,10 @@ phase() {
 }
 
 [ $# -gt 0 ] || set -- install power suite
+# One at a time: they share the disk.
+mkdir -p build
+exec 9>build/vm.lock
+flock -n 9 || die 'another one is running'
 collect_files
 make_image
 for name in "$@"; do
