@@ -99,18 +99,19 @@ static __always_inline void count_flow(u32 owner, int change) {
   if (all) __sync_fetch_and_add(&all->flows, change);
 }
 
-static __always_inline void flow_forget(const struct flow_key* key, struct flow* flow) {
-  u32 slot = flow->slot, owner = flow->owner;
+#define NO_SLOT (~0u)
+
+/* The end of a flow, told and forgotten. Two processors may come to it at once: who
+ * gets its slot does it. */
+static __noinline void flow_finish(const struct flow_key* key, struct flow* flow, u64 now) {
+  u32 slot = __sync_lock_test_and_set(&flow->slot, NO_SLOT), owner = flow->owner;
   struct flow_key* place = bpf_map_lookup_elem(&flow_slots, &slot);
+  if (slot == NO_SLOT) return;
+  if (!(flow->flags & FLOW_CUT)) event_flow_end(key, flow, now);
   if (bpf_map_delete_elem(&flows, key) != 0) return;
   if (place) place->vpc = 0;
   bpf_map_push_elem(&flow_free, &slot, 0);
   count_flow(owner, -1);
-}
-
-static __always_inline void flow_finish(const struct flow_key* key, struct flow* flow, u64 now) {
-  if (!(flow->flags & FLOW_CUT)) event_flow_end(key, flow, now);
-  flow_forget(key, flow);
 }
 
 /* No packet of it passes any more. Another processor may just have let one pass by

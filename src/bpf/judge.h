@@ -345,7 +345,8 @@ static __always_inline u32 judge(struct scratch* s, u32 which) {
   s->key.icmp = flow_icmp_of(end, packet->flags & PACKET_ICMP_OTHER, packet->flags & PACKET_ECHO_REQUEST,
                              packet->flags & PACKET_ECHO_REPLY);
   struct flow* flow = bpf_map_lookup_elem(&flows, &s->key);
-  if (!flow || packet->now >= flow->expires || packet->now >= flow->deadline || reopens(flow, packet)) {
+  if (!flow || packet->now >= flow->expires || packet->now >= flow->deadline || (flow->flags & FLOW_CUT) ||
+      reopens(flow, packet)) {
     return judge_flow(which, end, FOR_THE_PACKET);
   }
   struct flow_end* mine = end ? &flow->end[1] : &flow->end[0];

@@ -2,8 +2,8 @@
  *
  * The ends of a flow that was cut are told so: a TCP reset (RFC 9293 3.5.2), else
  * ICMP "administratively prohibited" (RFC 1812 5.2.7.1, RFC 4443 3.1). Whoever
- * sends into it gets the answer in place of the packet; a reset goes to the
- * other end as well, which may never send again.
+ * sends into it gets the answer; a reset goes to the other end as well, which may
+ * never send again.
  *
  * Only what stands right behind a plain IP header is answered, and never a piece
  * of a datagram, an ICMP error, or a reset by a reset to its sender.
@@ -97,16 +97,17 @@ static __always_inline int write_prohibited(struct __sk_buff* skb, const struct 
   return (int)bpf_skb_store_bytes(skb, ETH_LENGTH + sizeof(struct ipv6hdr), &icmp, sizeof icmp, BPF_F_RECOMPUTE_CSUM);
 }
 
-/* Sends a copy of the packet as it is now to the other end. */
-static __always_inline void send_copy(struct __sk_buff* skb, u32 slot, u32 vpc_slot) {
+/* Hands the packet as it is now to the end behind `slot`. */
+static __always_inline int give_to(struct __sk_buff* skb, u32 slot, u32 vpc_slot) {
   const u8 gateway[6] = GATEWAY_MAC;
   struct tni* tni = bpf_map_lookup_elem(&tnis, &slot);
   struct vpc* vpc = bpf_map_lookup_elem(&vpcs, &vpc_slot);
   if (slot == 0) {
-    if (vpc && vpc->gateway && set_macs(skb, gateway) == 0) bpf_clone_redirect(skb, vpc->gateway, 0);
-  } else if (tni && tni->ifindex && set_macs(skb, tni->mac) == 0) {
-    bpf_clone_redirect(skb, tni->ifindex, 0);
+    if (!vpc || !vpc->gateway || set_macs(skb, gateway) != 0) return TC_ACT_SHOT;
+    return (int)bpf_redirect_peer(vpc->gateway, 0);
   }
+  if (!tni || !tni->ifindex || set_macs(skb, tni->mac) != 0) return TC_ACT_SHOT;
+  return (int)bpf_redirect_peer(tni->ifindex, 0);
 }
 
 /* The end of a packet of a cut flow, whose other end is at s->judgement.target. */
@@ -126,17 +127,21 @@ __noinline int tell_ends(struct __sk_buff* skb, struct scratch* s) {
     if (bpf_skb_load_bytes(skb, layer->offset + 4, &at, sizeof at) != 0) return TC_ACT_SHOT;
     if (bpf_skb_change_tail(skb, layer->offset + sizeof(struct tcphdr), 0) != 0) return TC_ACT_SHOT;
     u32 acknowledges = packet->tcp_flags & TCP_ACK;
-    if (write_reset(skb, layer, &there, at.sequence, at.acknowledged, acknowledges) != 0) return TC_ACT_SHOT;
-    send_copy(skb, s->judgement.target, packet->vpc);
-    if (packet->tcp_flags & TCP_RST) return TC_ACT_SHOT;
-    be32 after = bpf_htonl(bpf_ntohl(at.sequence) + 1); /* without ACK it was a SYN */
-    if (write_reset(skb, layer, &back, acknowledges ? at.acknowledged : 0, after, !acknowledges) != 0) {
-      return TC_ACT_SHOT;
+    /* The copy goes by the way out of the sender's device, which may not be open yet:
+     * who missed it sends again. */
+    if (!(packet->tcp_flags & TCP_RST)) {
+      be32 after = bpf_htonl(bpf_ntohl(at.sequence) + 1); /* without ACK it was a SYN */
+      if (write_reset(skb, layer, &back, acknowledges ? at.acknowledged : 0, after, !acknowledges) != 0 ||
+          set_macs(skb, sender) != 0) {
+        return TC_ACT_SHOT;
+      }
+      bpf_clone_redirect(skb, skb->ifindex, 0);
     }
-  } else {
-    if (packet->flags & PACKET_ICMP_ERROR) return TC_ACT_SHOT;
-    if (write_prohibited(skb, layer, &back) != 0) return TC_ACT_SHOT;
+    if (write_reset(skb, layer, &there, at.sequence, at.acknowledged, acknowledges) != 0) return TC_ACT_SHOT;
+    return give_to(skb, s->judgement.target, packet->vpc);
   }
+  if (packet->flags & PACKET_ICMP_ERROR) return TC_ACT_SHOT;
+  if (write_prohibited(skb, layer, &back) != 0) return TC_ACT_SHOT;
   if (set_macs(skb, sender) != 0) return TC_ACT_SHOT;
   bpf_skb_change_type(skb, PACKET_HOST);
   return (int)bpf_redirect_peer(skb->ifindex, 0);

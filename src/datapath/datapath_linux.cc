@@ -77,10 +77,10 @@ Result<> Datapath::adopt() {
   Policy::UsedSlots used;
   Policy::Options fresh{.first_version = 1};
   for (const auto& [slot, row] : TRY(bpf_.sets.all())) {
-    if (row.version.after == 0) continue;
+    fresh.first_version = std::max(fresh.first_version, row.version.after + 1);  // also of sets that went
+    if (row.groups[0] == 0) continue;
     used.sets.insert(slot);
     for (const uint32_t group : row.groups) used.groups.insert(group);
-    fresh.first_version = std::max(fresh.first_version, row.version.after + 1);
   }
   for (const auto& [key, row] : TRY(bpf_.identities.all())) used.groups.insert(key.group);
   used.groups.erase(0);
@@ -387,7 +387,10 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
 }
 
 Result<> Datapath::write_plan(const PolicyPlan& plan, const std::vector<SetMove>& moves, const ClockPair& clocks) {
-  generation_ = TRY(write_policy(bpf_, plan, moves, clocks));
+  const auto written = write_policy(bpf_, plan, moves, clocks);
+  // It may have moved although something failed after that: it never moves back.
+  generation_ = TRY(bpf_.generation.get(0));
+  TRY(written);
   policy_.release(plan);
   return {};
 }
@@ -446,8 +449,8 @@ Result<> Datapath::remove_leftovers(const model::State& state) {
     groups.insert(key.group);
   }
   for (const auto& [slot, row] : TRY(bpf_.sets.all())) {
-    if (row.version.after == 0 || tables.sets.contains(slot)) continue;
-    TRY_VOID(bpf_.sets.put(slot, {}));
+    if (row.groups[0] == 0 || tables.sets.contains(slot)) continue;
+    TRY_VOID(bpf_.sets.put(slot, {.version = row.version}));
     old.gone_sets.push_back(slot);
     for (const uint32_t group : row.groups) {
       if (group != 0) groups.insert(group);

@@ -172,13 +172,15 @@ Result<int> Links::create(const Interface& interface) {
       os::put_shared_ingress(index, kTniBlock),
       os::change_link({.index = index, .state = os::LinkState::Up}),
   };
-  TRY_VOID(own_.apply(requests).within(what));
-  const int device = peer != 0 ? peer : TRY(os::link_index(inside, interface.device).within(what));
-  const auto configured = configure(interface, inside, device);
-  if (configured.ok()) return index;
+  const auto finish = [&]() -> Result<> {
+    TRY_VOID(own_.apply(requests));
+    return configure(interface, inside, peer != 0 ? peer : TRY(os::link_index(inside, interface.device)));
+  };
+  const auto finished = finish();
+  if (finished.ok()) return index;
   // Half an interface would be in the way of the next try.
   (void)remove(index, interface);
-  return base::Error(configured.error()).within(what);
+  return base::Error(finished.error()).within(what);
 }
 
 // Rules outlive the device that they lead to.
@@ -240,6 +242,7 @@ Result<> Links::free_name(os::Netlink& netlink, const std::string& name, End end
 Result<> Links::make_netns(const std::string& name) {
   remover_->keep_netns(name);
   if (TRY(os::find_netns(name))) return {};
+  TRY_VOID(os::remove_netns(name));  // a bare file, of one that was killed while it made the namespace
   const os::Fd netns = TRY(os::create_netns(name));
   os::Netlink netlink = TRY(os::Netlink::open_in(netns));
   return netlink.apply({os::change_link({.index = kLoopback, .state = os::LinkState::Up})});

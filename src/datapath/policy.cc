@@ -327,11 +327,7 @@ uint32_t Policy::take_class(const RuleClass& rules, PolicyPlan& plan) {
 
 uint32_t Policy::take_chain(const std::vector<uint64_t>& chain, ClassUse& use, PolicyPlan& plan) {
   uint32_t next = 0;
-  if (chain.size() > abi::LONGEST_CHAIN) {
-    problems_["chain"] = "more rules that expire one after another for the same traffic than are tried";
-  }
-  const size_t length = std::min<size_t>(chain.size(), abi::LONGEST_CHAIN);
-  for (size_t i = length; i-- > 0;) {
+  for (size_t i = chain.size(); i-- > 0;) {
     const auto in_class = std::lower_bound(use.rules.begin(), use.rules.end(), ClassRule{.number = chain[i]},
                                            [](const auto& a, const auto& b) { return a.number < b.number; });
     const auto rule = rules_.find(row_of(*in_class));

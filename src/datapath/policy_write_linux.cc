@@ -123,7 +123,11 @@ Result<uint32_t> write_policy(const Bpf& bpf, const PolicyPlan& plan, const std:
   TRY_VOID(remove_all(bpf.prefixes, plan.gone_prefixes, [](const PrefixKey& key) { return key_of(key); }));
   TRY_VOID(remove_all(bpf.identities, plan.gone_identities, [](const IdentityKey& key) { return key_of(key); }));
   TRY_VOID(remove_all(bpf.cells, plan.gone_cells, [](const CellKey& key) { return key_of(key); }));
-  for (const uint32_t slot : plan.gone_sets) TRY_VOID(bpf.sets.put(slot, abi::set{}));
+  // The version stays: none that a flow may remember is given again (Datapath::adopt).
+  for (const uint32_t slot : plan.gone_sets) {
+    const abi::set gone = TRY(bpf.sets.get(slot));
+    TRY_VOID(bpf.sets.put(slot, abi::set{.version = gone.version}));
+  }
   for (const uint32_t slot : plan.gone_rules) TRY_VOID(bpf.rule_hits.clear(slot));
   return generation;
 }

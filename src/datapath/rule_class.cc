@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "bpf/abi.h"
+
 namespace weft::datapath {
 
 namespace {
@@ -15,12 +17,17 @@ using Matching =
 
 std::vector<uint64_t> chain_of(const Matching& rules) {
   std::vector<uint64_t> chain;
-  std::optional<base::WallTime> reached;
+  const ClassRule* last = nullptr;  // of the chain: the one that lives longest so far
+  const auto outlives = [&](const ClassRule* rule) {
+    return last == nullptr || (last->until && (!rule->until || *rule->until > *last->until));
+  };
   for (const ClassRule* rule : rules) {
-    if (reached && rule->until && *rule->until <= *reached) continue;
+    if (!outlives(rule)) continue;
+    // Only so many are tried: the place of the last is for the one that outlives all.
+    if (chain.size() == abi::LONGEST_CHAIN) chain.pop_back();
     chain.push_back(rule->number);
+    last = rule;
     if (!rule->until) break;
-    reached = rule->until;
   }
   return chain;
 }
