@@ -185,11 +185,10 @@ Result<> attach(const Options& options, Report& report) {
   return {};
 }
 
-Result<long> count_devices(const os::Fd& netns) {
-  return os::inside_netns(netns, []() -> Result<long> {
-    const std::string table = TRY(os::read_file("/proc/thread-self/net/dev", 4 << 20));
-    return std::count(table.begin(), table.end(), '\n') - 2;
-  });
+// Asking the kernel for all links would take long itself.
+Result<> until_gone(os::Netlink& netlink, const std::string& device) {
+  while (TRY(os::find_link(netlink, device))) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  return {};
 }
 
 Result<> attach_many(const Options&, Report& report) {
@@ -205,13 +204,12 @@ Result<> attach_many(const Options&, Report& report) {
       outcome);
   TRY_VOID(outcome);
   report.add("attach/5000", {up / 1000}, {}, "s");
+  os::Netlink& own = fabric->datapath().links().own();
   const double down = ms_of(
       [&]() -> Result<> {
         for (const auto& id : ids) TRY_VOID(fabric->remove_tni(id));
-        // Gone means gone from the kernel. Asking it for all links would take long itself.
-        while (TRY(count_devices(fabric->datapath().links().own_netns())) > 3) {
-          std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        }
+        // Gone means gone from the kernel.
+        for (const auto& id : ids) TRY_VOID(until_gone(own, fabric->names().machine_side_of(id)));
         return {};
       },
       outcome);

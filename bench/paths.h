@@ -27,6 +27,7 @@ class Fabric {
 
   Result<Path> path(const std::string& name) const;
   datapath::Datapath& datapath() { return *datapath_; }
+  const datapath::Names& names() const { return options_.names; }
   model::State& state() { return state_; }
   // Applies a command to the state and the data path.
   Result<> run(model::Command command);

@@ -29,6 +29,9 @@ class Datapath {
     std::string pins;  // directory in a bpffs
     model::MachineId self;
     uint32_t most_flows = abi::MOST_FLOWS;
+    // With more interfaces only rounds tell what happened inside of workloads, see
+    // os::Monitor::listen_around.
+    size_t most_heard = 1024;
   };
   // Finds what an earlier weftd left, or starts with nothing. Traffic goes on by
   // what is in the kernel until the first update().
@@ -137,6 +140,7 @@ class Datapath {
   Result<> write_plan(const PolicyPlan& plan, const std::vector<SetMove>& moves, const ClockPair& clocks);
   void hold(const Interface& interface, int ifindex);
   void let_go(const model::TniId& id);
+  void listen();
   void meet_netns(const model::TniId& id, Held& held, int netns);
 
   // heal_linux.cc
@@ -172,6 +176,7 @@ class Datapath {
   std::unique_ptr<Links> links_;
   std::optional<Insides> insides_;
   std::optional<os::Monitor> monitor_;
+  os::Monitor::Around around_ = os::Monitor::Around::No;
   Policy policy_;
   Phase phase_ = Phase::Adopting;
   Slots<std::string> tni_slots_{abi::MOST_TNIS};  // by the ids' texts

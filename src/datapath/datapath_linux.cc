@@ -46,8 +46,9 @@ Result<std::unique_ptr<Datapath>> Datapath::open(const Options& options) {
   Bpf bpf = TRY(Bpf::open({.pins = options.pins, .most_flows = options.most_flows}).within("data path"));
   std::unique_ptr<Datapath> datapath(new Datapath(options, std::move(bpf)));
   datapath->links_ = TRY(Links::open(options.names).within("data path"));
-  datapath->monitor_ = TRY(os::Monitor::open_around(datapath->links_->own_netns()).within("data path"));
+  datapath->monitor_ = TRY(os::Monitor::open_in(datapath->links_->own_netns()).within("data path"));
   datapath->insides_ = TRY(Insides::open().within("data path"));
+  datapath->listen();
   TRY_VOID(datapath->adopt().within("data path: adopt what is there"));
   TRY_VOID(datapath->links_->judge_tnis_by(datapath->bpf_.from_tni()).within("data path"));
   return datapath;
@@ -264,6 +265,7 @@ void Datapath::hold(const Interface& interface, int ifindex) {
   held_[interface.tni] = {
       .interface = interface, .ifindex = ifindex, .alias = interface.tni.text + " " + interface.fingerprint()};
   tni_of_device_[ifindex] = interface.tni;
+  listen();
 }
 
 void Datapath::let_go(const model::TniId& id) {
@@ -274,6 +276,16 @@ void Datapath::let_go(const model::TniId& id) {
   held_.erase(held);
   dirty_.erase(id);
   problems_.erase("interface " + id.text);
+  listen();
+}
+
+void Datapath::listen() {
+  const size_t links = held_.size() + links_->count_doomed();
+  const auto around = links <= options_.most_heard ? os::Monitor::Around::Yes : os::Monitor::Around::No;
+  if (around == around_) return;
+  const auto set = monitor_->listen_around(around);
+  attempt("notices", set);
+  if (set.ok()) around_ = around;
 }
 
 // By which name notices tell of the namespace that the workload's end is in.

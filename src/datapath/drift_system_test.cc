@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <thread>
 
 #include "datapath/conversation.h"
 #include "datapath/rig.h"
@@ -369,6 +370,30 @@ TEST_F(Drift, ANamespaceThatIsLostIsMadeAnew) {
     datapath_->heal(state_, clocks());
   }
   EXPECT_TRUE(pings(a_, "10.0.1.12"));
+}
+
+// Listening to very many costs the kernel more than looking does.
+TEST_F(Drift, WhatIsNotHeardOfIsFoundByARound) {
+  datapath_.reset();
+  most_heard_ = 1;
+  open();
+  tell_all();
+  EXPECT_EQ(text_of(whole_round()), "");
+  ASSERT_EQ(in(b_, {"ip", "route", "del", "default"}), 0);
+  EXPECT_EQ(text_of(datapath_->look_again(state_, clocks())), "");
+  EXPECT_THAT(text_of(whole_round()), HasSubstr(b_.text));
+  EXPECT_TRUE(talk_->goes_on());
+  // One less, and it is heard of again: from the first round after the link went.
+  talk_.reset();
+  run({.operations = {model::Remove{a_}, model::Remove{state_.get(a_).workload}}});
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (datapath_->links().count_doomed() != 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  let_time_pass();
+  EXPECT_EQ(text_of(whole_round()), "");
+  ASSERT_EQ(in(b_, {"ip", "route", "del", "default"}), 0);
+  EXPECT_THAT(text_of(after_notice()), HasSubstr(b_.text));
 }
 
 TEST_F(Drift, ARoundOfManyRowsTakesManyTurns) {

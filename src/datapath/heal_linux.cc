@@ -20,7 +20,8 @@ namespace {
 
 // Of one turn: some milliseconds each.
 constexpr size_t kWorkloadsPerTurn = 16;
-constexpr size_t kOutOfTurn = 32;  // interfaces
+constexpr size_t kUnheardPerTurn = 64;  // 5,000 in twenty seconds
+constexpr size_t kOutOfTurn = 32;       // interfaces
 constexpr size_t kRowsPerTurn = 2048;
 // Deadlines are derived from two clocks, of which one is slewed.
 constexpr base::Duration kSlewed = std::chrono::milliseconds(100);
@@ -123,6 +124,7 @@ void Datapath::take_notices() {
 
 void Datapath::begin_round(Repairs& repairs) {
   round_.emplace();
+  listen();
   attempt("data path", keep_own_name(repairs));
   attempt("pins", keep_pins(repairs));
   attempt("judge", keep_judge(repairs));
@@ -173,7 +175,8 @@ Result<> Datapath::keep_gateways(Repairs& repairs) {
 void Datapath::go_on_with_workloads(const model::State& state, Repairs& repairs) {
   const auto& workloads = state.all<model::Workload>();
   auto entry = round_->at ? workloads.upper_bound(*round_->at) : workloads.begin();
-  for (size_t left = kWorkloadsPerTurn; entry != workloads.end() && left > 0; ++entry) {
+  size_t left = around_ == os::Monitor::Around::Yes ? kWorkloadsPerTurn : kUnheardPerTurn;
+  for (; entry != workloads.end() && left > 0; ++entry) {
     round_->at = entry->first;
     if (entry->second.machine != options_.self) continue;
     look_at(state, entry->second, repairs);

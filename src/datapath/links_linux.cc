@@ -37,6 +37,10 @@ class Links::Remover {
   void remove_link(int index) {
     change([&] { links_.insert(index); });
   }
+  size_t count_links() {
+    const std::lock_guard lock(mutex_);
+    return links_.size() + removing_links_.size();
+  }
   bool is_to_remove(int index) {
     const std::lock_guard lock(mutex_);
     return links_.contains(index) || removing_links_.contains(index);
@@ -86,8 +90,9 @@ class Links::Remover {
   // A failure is seen when the links are read again.
   void remove_some_links(std::unique_lock<std::mutex>& lock) {
     std::vector<os::Request> requests;
+    // The newest first: the kernel finds it at the head of its lists.
     while (!links_.empty() && requests.size() < kAtOnce) {
-      const int index = links_.extract(links_.begin()).value();
+      const int index = links_.extract(std::prev(links_.end())).value();
       removing_links_.insert(index);
       requests.push_back(os::change_link({.index = index, .alias = "", .group = kDoomed}));
       requests.back().done = {ENODEV};
@@ -125,6 +130,9 @@ Result<std::unique_ptr<Links>> Links::open(const Names& names) {
   auto found = TRY(os::find_netns(names.own_netns()));
   os::Fd netns = found ? std::move(*found) : TRY(os::create_netns(names.own_netns()));
   std::unique_ptr<Links> links(new Links(TRY(os::Netlink::open_in(netns))));
+  // It has no IP of its own: programs take each packet before its stack. So the kernel
+  // has nothing to set up and tear down with each link; nothing depends on it.
+  (void)os::write_sysctl(netns, "ipv6/conf/all/disable_ipv6", "1");
   links->names_ = names;
   links->own_netns_ = std::move(netns);
   links->next_index_ = kFirstIndex;
@@ -168,7 +176,6 @@ Result<int> Links::create(const Interface& interface) {
            .peer =
                {.name = interface.device, .index = peer, .mac = interface.mac, .mtu = interface.mtu, .netns = &netns}}),
       os::change_link({.index = index, .alias = interface.tni.text + " " + interface.fingerprint()}),
-      os::suppress_link_local(index),
       os::put_shared_ingress(index, kTniBlock),
       os::change_link({.index = index, .state = os::LinkState::Up}),
   };
@@ -225,6 +232,8 @@ Result<> Links::judge_gateway_by(int index, const os::Fd& program) {
 }
 
 void Links::remove(int index) { remover_->remove_link(index); }
+
+size_t Links::count_doomed() const { return remover_->count_links(); }
 
 // The name may be that of a link that waits for the remover: the TNI, or another in
 // its place, comes back.

@@ -42,6 +42,7 @@ class Links {
   Result<int> create(const Interface& interface);
   // The devices go a little later; what is behind them must be cut off before.
   void remove(int index);
+  size_t count_doomed() const;
   // And tidies up at its other end.
   Result<> remove(int index, const Interface& interface);
 

@@ -43,7 +43,9 @@ class DatapathTest : public os::Isolated {
     EXPECT_TRUE(os::unmount_bpffs("/run/bpf").ok());
   }
 
-  Datapath::Options options() { return {.names = {}, .pins = "/run/bpf/weft", .self = machine_, .most_flows = 4096}; }
+  Datapath::Options options() {
+    return {.names = {}, .pins = "/run/bpf/weft", .self = machine_, .most_flows = 4096, .most_heard = most_heard_};
+  }
   void open() {
     auto opened = Datapath::open(options());
     ASSERT_TRUE(opened.ok()) << opened.error().what;
@@ -117,6 +119,7 @@ class DatapathTest : public os::Isolated {
   base::Rng rng_{7};
   model::State state_;
   model::MachineId machine_ = id<model::MachineId>();
+  size_t most_heard_ = 1024;
   model::VpcId vpc_ = id<model::VpcId>();
   model::SubnetId subnet_ = id<model::SubnetId>();
   model::GroupId default_group_ = id<model::GroupId>();

@@ -31,8 +31,11 @@ class Monitor {
   // Of the namespace that the calling thread is in; see Netlink about its life.
   static Result<Monitor> open();
   static Result<Monitor> open_in(const Fd& netns);
-  // And of all namespaces to which a link of that one leads.
-  static Result<Monitor> open_around(const Fd& netns);
+
+  // Whether to tell also of all namespaces to which a link of that one leads. Each
+  // notice in any namespace of the machine then costs the kernel a walk over those.
+  enum class Around { No, Yes };
+  Result<> listen_around(Around around);
 
   int fd() const { return socket_.get(); }  // readable when drain() has something to say
 

@@ -77,16 +77,15 @@ Result<Monitor> Monitor::open() {
   return Monitor(std::move(socket));
 }
 
-Result<Monitor> Monitor::open_around(const Fd& netns) {
-  Monitor monitor = TRY(open_in(netns));
-  const int on = 1;
-  if (setsockopt(monitor.fd(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on) != 0) {
+Result<Monitor> Monitor::open_in(const Fd& netns) { return inside_netns(netns, open); }
+
+Result<> Monitor::listen_around(Around around) {
+  const int on = around == Around::Yes ? 1 : 0;
+  if (setsockopt(fd(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on) != 0) {
     return errno_error("listen to netlink in other namespaces", errno);
   }
-  return monitor;
+  return {};
 }
-
-Result<Monitor> Monitor::open_in(const Fd& netns) { return inside_netns(netns, open); }
 
 Result<Changes> Monitor::drain() {
   Changes changes;

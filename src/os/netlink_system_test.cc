@@ -419,8 +419,9 @@ TEST_F(Rtnetlink, MonitorTellsWhatToReadAnew) {
 TEST_F(Rtnetlink, MonitorTellsOfTheNamespacesAround) {
   connect();
   const Fd here = *current_netns();
-  auto monitor = Monitor::open_around(here);
+  auto monitor = Monitor::open_in(here);
   ASSERT_TRUE(monitor.ok()) << monitor.error().what;
+  ASSERT_TRUE(monitor->listen_around(Monitor::Around::Yes).ok());
   const auto near = find_link(*near_, kNear);
   ASSERT_TRUE(near.ok() && near->has_value());
   ASSERT_GE((*near)->peer_netns, 0);
@@ -436,6 +437,9 @@ TEST_F(Rtnetlink, MonitorTellsOfTheNamespacesAround) {
   EXPECT_TRUE(own->filters);
   EXPECT_TRUE(own->devices.contains(kNear));
   EXPECT_FALSE(own->devices.contains(kFar));
+  ASSERT_TRUE(monitor->listen_around(Monitor::Around::No).ok());
+  ASSERT_TRUE(far_->apply({change_link({.index = kFar, .mtu = 1400})}).ok());
+  EXPECT_TRUE(monitor->drain()->others.empty());
 }
 
 TEST_F(Rtnetlink, MonitorThatMissedNoticesSaysAll) {
