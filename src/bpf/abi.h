@@ -35,8 +35,7 @@ typedef __be32 be32;
 enum {
   ABI_VERSION = 1,
 
-  MOST_DEVICES = 16384,
-  MOST_TNIS = 16384,   /* slots; slot 0 is nobody */
+  MOST_TNIS = 16384,   /* slots, a power of two; slot 0 is nobody */
   MOST_VPCS = 4096,    /* slots; slot 0 is none */
   MOST_SETS = 16384,   /* group sets in use; slot 0 is none */
   MOST_GROUPS = 65536, /* groups in these sets or named by their rules; slot 0 is none */
@@ -63,6 +62,16 @@ enum reason {
   REASON_COUNT
 };
 
+enum flow_state {
+  FLOW_TCP_OPENING,
+  FLOW_TCP_ESTABLISHED,
+  FLOW_TCP_CLOSING,
+  FLOW_UDP_ONE_WAY,
+  FLOW_UDP_BOTH_WAYS,
+  FLOW_OTHER,
+  FLOW_STATES,
+};
+
 /* The value before a change, the one after it, and from when that holds. */
 struct versioned {
   u32 before;
@@ -71,32 +80,25 @@ struct versioned {
 };
 ABI_SIZE(versioned, 12);
 
+/* Aligned, so that it is copied word by word. */
 struct address {
   u8 bytes[16];
-};
+} __attribute__((aligned(4)));
 ABI_SIZE(address, 16);
-
-/* What is behind a device of the instance's namespace. */
-enum device_kind { DEVICE_TNI = 1, DEVICE_GATEWAY = 2 };
-struct device {
-  u32 kind;
-  u32 slot; /* of the TNI, or of the VPC */
-};
-ABI_SIZE(device, 8);
 
 enum { TNI_SOURCE_CHECK_OFF = 1 };
 struct tni {
   u64 id; /* the number in the TNI's id; 0: the slot is free */
   u32 vpc;
-  u32 ifindex; /* machine side of its veth; 0: not attached */
+  u32 ifindex; /* machine side of its veth: the slot + a multiple of MOST_TNIS; 0: not attached */
   struct versioned set;
+  u32 salt; /* never 0; another whenever the TNI is attached or its addresses change */
   u8 mac[6];
   u8 flags;
   u8 zero;
-  u32 timeout[8]; /* seconds, by enum flow_state; two unused */
-  u32 salt;       /* never 0; another whenever the TNI is attached or its addresses change */
+  u32 timeout[FLOW_STATES]; /* seconds */
 };
-ABI_SIZE(tni, 72);
+ABI_SIZE(tni, 64);
 
 struct vpc {
   u64 id;       /* the number in the VPC's id; 0: the slot is free */
@@ -204,21 +206,13 @@ struct flow_key {
 };
 ABI_SIZE(flow_key, 48);
 
-enum flow_state {
-  FLOW_TCP_OPENING,
-  FLOW_TCP_ESTABLISHED,
-  FLOW_TCP_CLOSING,
-  FLOW_UDP_ONE_WAY,
-  FLOW_UDP_BOTH_WAYS,
-  FLOW_OTHER,
-};
 /* A flow that was cut stays until its ends were told, or the rules allow it again. */
 enum { FLOW_KEEP_OUT = 1, FLOW_KEEP_IN = 2, FLOW_KEEP = 3, FLOW_EXEMPT = 4, FLOW_CUT = 8 };
 struct flow_end {
   u32 tni;     /* slot; 0: beyond the gateway */
   u32 salt;    /* the TNI's when the flow was opened: with another one the flow is over */
   u32 version; /* of the end's policy when the flow was judged last: struct standing */
-  u32 zero;
+  u32 checked; /* the generation at which both ends stood so, when this one sent last */
   u64 packets; /* sent by this end */
   u64 bytes;
 };

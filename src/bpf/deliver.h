@@ -19,7 +19,7 @@ static __always_inline struct counters* counters_of(u32 slot) {
   return slot ? bpf_map_lookup_elem(&tni_counters, &slot) : NULL;
 }
 
-static __always_inline int drop(struct scratch* s, u32 sender, u32 reason) {
+static __noinline int drop(struct scratch* s, u32 sender, u32 reason) {
   struct judgement* judgement = &s->judgement;
   struct counters* counters = counters_of(sender ? sender : judgement->target);
   count_reason(reason);
@@ -37,26 +37,32 @@ static __always_inline int set_macs(struct __sk_buff* skb, const u8* target) {
   return 0;
 }
 
+/* Hands the packet as it is now to the end in `target` (0: the gateway): an action,
+ * or minus the reason why that can't be. */
+static __always_inline int hand_to(struct __sk_buff* skb, u32 target, u32 vpc_slot) {
+  if (target == 0) {
+    const u8 gateway[6] = GATEWAY_MAC;
+    struct vpc* vpc = bpf_map_lookup_elem(&vpcs, &vpc_slot);
+    if (!vpc || !vpc->gateway || set_macs(skb, gateway) != 0) return -REASON_NoRoute;
+    return (int)bpf_redirect_peer(vpc->gateway, 0);
+  }
+  struct tni* tni = bpf_map_lookup_elem(&tnis, &target);
+  if (!tni || !tni->ifindex || set_macs(skb, tni->mac) != 0) return -REASON_NoEndpoint;
+  return (int)bpf_redirect_peer(tni->ifindex, 0);
+}
+
 static __always_inline int deliver(struct __sk_buff* skb, struct scratch* s, u32 sender, u32 vpc_slot) {
-  u32 target = s->judgement.target;
-  u32 length = s->packet.length;
-  struct counters* sent = counters_of(sender);
+  u32 target = s->judgement.target, length = s->packet.length;
+  int action = hand_to(skb, target, vpc_slot);
+  if (action < 0) return drop(s, sender, (u32)-action);
+  struct counters *sent = counters_of(sender), *received = counters_of(target);
   if (sent) {
     sent->sent_packets += 1;
     sent->sent_bytes += length;
   }
-  if (target == 0) {
-    const u8 gateway[6] = GATEWAY_MAC;
-    struct vpc* vpc = bpf_map_lookup_elem(&vpcs, &vpc_slot);
-    if (!vpc || !vpc->gateway || set_macs(skb, gateway) != 0) return drop(s, sender, REASON_NoRoute);
-    return bpf_redirect_peer(vpc->gateway, 0);
-  }
-  struct tni* tni = bpf_map_lookup_elem(&tnis, &target);
-  if (!tni || !tni->ifindex || set_macs(skb, tni->mac) != 0) return drop(s, sender, REASON_NoEndpoint);
-  struct counters* received = counters_of(target);
   if (received) {
     received->received_packets += 1;
     received->received_bytes += length;
   }
-  return bpf_redirect_peer(tni->ifindex, 0);
+  return action;
 }

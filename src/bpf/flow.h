@@ -16,23 +16,20 @@
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
 
-static __always_inline int address_less(const struct address* x, const struct address* y) {
-  const u64 *p = (const u64*)x, *q = (const u64*)y;
-  if (p[0] != q[0]) return p[0] < q[0];
-  return p[1] < q[1];
-}
-static __always_inline int address_equal(const struct address* x, const struct address* y) {
-  const u64 *p = (const u64*)x, *q = (const u64*)y;
-  return p[0] == q[0] && p[1] == q[1];
-}
-
-/* Fills the key; answers which end the source is: 0 is a, 1 is b. */
+/* Fills the key; answers which end the source is: 0 is a, 1 is b. All of it is in
+ * the scratch, where addresses lie on multiples of 8. */
 static __always_inline u32 flow_key_of(struct flow_key* key, const struct address* source, const struct address* target,
                                        be16 source_port, be16 target_port) {
-  u32 from_b = address_less(target, source);
-  if (address_equal(target, source)) from_b = target_port < source_port;
-  key->a = from_b ? *target : *source;
-  key->b = from_b ? *source : *target;
+  const u64 *from = (const u64*)source, *to = (const u64*)target;
+  u64 *a = (u64*)&key->a, *b = (u64*)&key->b;
+  u64 from_high = from[0], from_low = from[1], to_high = to[0], to_low = to[1];
+  u32 from_b = to_high != from_high ? to_high < from_high
+               : to_low != from_low ? to_low < from_low
+                                    : target_port < source_port;
+  a[0] = from_b ? to_high : from_high;
+  a[1] = from_b ? to_low : from_low;
+  b[0] = from_b ? from_high : to_high;
+  b[1] = from_b ? from_low : to_low;
   key->a_port = from_b ? target_port : source_port;
   key->b_port = from_b ? source_port : target_port;
   return from_b;
@@ -79,7 +76,9 @@ static __always_inline int reopens(const struct flow* flow, const struct packet*
 
 static __always_inline u64 timeout_of(u32 tni_slot, u8 state) {
   struct tni* tni = bpf_map_lookup_elem(&tnis, &tni_slot);
-  return tni ? tni->timeout[state & 7] * SECOND : 60 * SECOND;
+  u32 at = state;
+  barrier_var(at); /* so that what is compared is what is read by */
+  return tni && at < FLOW_STATES ? tni->timeout[at] * SECOND : 60 * SECOND;
 }
 
 /* A packet of a flow that may pass. */
@@ -112,6 +111,19 @@ static __noinline void flow_finish(const struct flow_key* key, struct flow* flow
   if (place) place->vpc = 0;
   bpf_map_push_elem(&flow_free, &slot, 0);
   count_flow(owner, -1);
+}
+
+/* A flow in the place of one that is over, of the same owner. Whether it could be done:
+ * somebody else may be about to finish that one. */
+static __always_inline int flow_restart(const struct flow_key* key, struct flow* flow, struct flow* fresh, u64 now) {
+  if (flow->owner != fresh->owner) return 0;
+  u32 slot = __sync_lock_test_and_set(&flow->slot, NO_SLOT);
+  if (slot == NO_SLOT) return 0;
+  if (!(flow->flags & FLOW_CUT)) event_flow_end(key, flow, now);
+  fresh->slot = NO_SLOT;
+  *flow = *fresh;
+  WRITE_ONCE(flow->slot, slot);
+  return 1;
 }
 
 /* No packet of it passes any more. Another processor may just have let one pass by

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
- * The verdict on one packet. An open flow costs one look-up and the comparison
- * of how its ends stand; everything else goes through judge_flow(), by rules.
+ * The verdict on one packet. An open flow costs one look-up, and after anything was
+ * changed the comparison of how its ends stand; everything else goes through
+ * judge_flow(), by rules.
  */
 #pragma once
 
@@ -115,6 +116,7 @@ __noinline int ask_rules(struct scratch* s, u32 generation) {
   __builtin_memset(opinion, 0, sizeof *opinion);
   opinion->deadline = ~0ull;
   opinion->flags = question->kept;
+  opinion->generation = generation;
   u32 kept = question->now < question->deadline ? question->kept : 0, by_being_kept = question->kept, to_tni = 0;
   int answer = check_source(question->vpc, question->from_tni, &question->from);
   if (answer != CONTINUE) return answer;
@@ -203,6 +205,7 @@ static __always_inline u32 renew_flow(struct scratch* s, struct flow* flow, u32 
   struct flow_end* other = flow->initiator & 1 ? &flow->end[0] : &flow->end[1];
   opener->version = opinion->from.version;
   other->version = opinion->to.version;
+  opener->checked = other->checked = opinion->generation;
   flow->deadline = opinion->deadline;
   flow->rule_out = opinion->rule_out;
   flow->rule_in = opinion->rule_in;
@@ -212,16 +215,19 @@ static __always_inline u32 renew_flow(struct scratch* s, struct flow* flow, u32 
   return REASON_Established;
 }
 
-static __always_inline u32 open_flow(struct scratch* s, u32 end, u32 reason) {
+/* `old` is the flow that was there, and is over, or NULL. */
+static __always_inline u32 open_flow(struct scratch* s, u32 end, u32 reason, struct flow* old) {
   const struct packet* packet = &s->packet;
   const struct opinion* opinion = &s->opinion;
   struct flow* fresh = &s->fresh;
   struct flow_end opener = {.tni = packet->tni,
                             .salt = opinion->from.salt,
                             .version = opinion->from.version,
+                            .checked = opinion->generation,
                             .packets = 1,
                             .bytes = packet->length};
-  struct flow_end other = {.tni = opinion->to_tni, .salt = opinion->to.salt, .version = opinion->to.version};
+  struct flow_end other = {
+      .tni = opinion->to_tni, .salt = opinion->to.salt, .version = opinion->to.version, .checked = opinion->generation};
   fresh->end[0] = end ? other : opener;
   fresh->end[1] = end ? opener : other;
   fresh->started = packet->now;
@@ -238,8 +244,11 @@ static __always_inline u32 open_flow(struct scratch* s, u32 end, u32 reason) {
   fresh->zero = 0;
   /* A reset and an unasked reply open nothing. */
   u32 opens = !(packet->tcp_flags & TCP_RST) && !(packet->flags & PACKET_ECHO_REPLY);
-  int answer = opens ? flow_add(&s->key, fresh) : CONTINUE;
-  if (answer != CONTINUE) return answer;
+  if (!old || !opens || !flow_restart(&s->key, old, fresh, packet->now)) {
+    if (old) flow_finish(&s->key, old, packet->now);
+    int answer = opens ? flow_add(&s->key, fresh) : CONTINUE;
+    if (answer != CONTINUE) return answer;
+  }
   hit(opinion->rule_out);
   hit(opinion->rule_in);
   s->judgement.rule = opinion->rule_in ? opinion->rule_in : opinion->rule_out;
@@ -249,7 +258,7 @@ static __always_inline u32 open_flow(struct scratch* s, u32 end, u32 reason) {
 /* Judges the flow of the packet by the rules, at one generation. */
 static __always_inline u32 judge_by_rules(struct scratch* s, u32 end, u32 generation) {
   struct packet* packet = &s->packet;
-  struct flow* flow = bpf_map_lookup_elem(&flows, &s->key);
+  struct flow *flow = bpf_map_lookup_elem(&flows, &s->key), *old = NULL;
   struct flow_end *mine = NULL, *other = NULL;
   if (flow) {
     mine = end ? &flow->end[1] : &flow->end[0];
@@ -257,7 +266,7 @@ static __always_inline u32 judge_by_rules(struct scratch* s, u32 end, u32 genera
     int over = is_over(&s->key, flow, packet->now);
     if (!over && mine->tni != packet->tni) return packet->tni ? REASON_SourceCheck : REASON_GatewaySource;
     if (over || reopens(flow, packet)) {
-      flow_finish(&s->key, flow, packet->now);
+      old = flow;
       flow = NULL;
     }
   }
@@ -269,8 +278,9 @@ static __always_inline u32 judge_by_rules(struct scratch* s, u32 end, u32 genera
   u32 reason = ask_rules(s, generation);
   s->judgement.target = flow ? other->tni : s->opinion.to_tni;
   if (reason == REASON_RuleMatch || reason == REASON_Resolver) {
-    return flow ? renew_flow(s, flow, end) : open_flow(s, end, reason);
+    return flow ? renew_flow(s, flow, end) : open_flow(s, end, reason, old);
   }
+  if (old) flow_finish(&s->key, old, packet->now);
   s->judgement.denier = s->opinion.denier;
   u32 denied = reason == REASON_EgressDenied || reason == REASON_IngressDenied;
   if (denied) audit(s, reason, generation);
@@ -351,11 +361,13 @@ static __always_inline u32 judge(struct scratch* s, u32 which) {
   }
   struct flow_end* mine = end ? &flow->end[1] : &flow->end[0];
   struct flow_end* other = end ? &flow->end[0] : &flow->end[1];
+  if (mine->tni != packet->tni) return judge_flow(which, end, FOR_THE_PACKET);
   u32 generation = get_generation();
-  struct standing near = standing_of(packet->vpc, mine->tni, generation);
-  struct standing far = standing_of(packet->vpc, other->tni, generation);
-  if (mine->tni != packet->tni || !stands_as(mine, &near) || !stands_as(other, &far)) {
-    return judge_flow(which, end, FOR_THE_PACKET);
+  if (mine->checked != generation) {
+    struct standing near = standing_of(packet->vpc, mine->tni, generation);
+    struct standing far = standing_of(packet->vpc, other->tni, generation);
+    if (!stands_as(mine, &near) || !stands_as(other, &far)) return judge_flow(which, end, FOR_THE_PACKET);
+    mine->checked = generation;
   }
   judgement->target = other->tni;
   judgement->rule = flow->rule_in ? flow->rule_in : flow->rule_out;

@@ -16,8 +16,10 @@
     __type(value, map_value);                                        \
   } name SEC(".maps")
 
-MAP(devices, BPF_MAP_TYPE_HASH, u32, struct device, MOST_DEVICES, BPF_F_NO_PREALLOC);
-MAP(tnis, BPF_MAP_TYPE_ARRAY, u32, struct tni, MOST_TNIS, 0);
+/* By a gateway's device: the slot of its VPC. */
+MAP(gateways, BPF_MAP_TYPE_HASH, u32, u32, MOST_VPCS, BPF_F_NO_PREALLOC);
+/* One that can be mapped begins at a page, so each row is in one line of the cache. */
+MAP(tnis, BPF_MAP_TYPE_ARRAY, u32, struct tni, MOST_TNIS, BPF_F_MMAPABLE);
 MAP(vpcs, BPF_MAP_TYPE_ARRAY, u32, struct vpc, MOST_VPCS, 0);
 MAP(endpoints, BPF_MAP_TYPE_HASH, struct endpoint_key, struct endpoint, MOST_ENDPOINTS, BPF_F_NO_PREALLOC);
 MAP(ranges, BPF_MAP_TYPE_LPM_TRIE, struct range_key, u32, MOST_VPCS * 8, BPF_F_NO_PREALLOC);
@@ -89,7 +91,7 @@ struct opinion {
   u32 to_tni;
   u32 denier;
   u32 flags; /* of the flow from now on */
-  u32 zero;
+  u32 generation;
 };
 
 /* Where a packet's payload stands, and which part of its datagram it is. */
@@ -109,10 +111,10 @@ struct scratch {
   struct packet packet;
   struct judgement judgement;
   struct flow_key key;
+  struct layer layer;
   struct flow fresh;
   struct question question;
   struct opinion opinion;
-  struct layer layer;
   struct datagram_key datagram_key;
   struct datagram datagram;
 };
@@ -124,6 +126,16 @@ MAP(scratch, BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct scratch, SCRATCH_COUNT, 0);
  * scratch to a map, must ask for it here: Linux 6.1 takes a key or a value for a
  * map out of another map, but not out of memory behind a parameter. */
 static __always_inline struct scratch* get_scratch(u32 which) { return bpf_map_lookup_elem(&scratch, &which); }
+
+/* What the boot clock is ahead of the monotonic one: more after each sleep of the
+ * machine. Looked at when the programs are loaded, and by each tick of the sweep. */
+static u64 slept;
+static __always_inline void look_at_clocks(void) {
+  WRITE_ONCE(slept, bpf_ktime_get_boot_ns() - bpf_ktime_get_coarse_ns());
+}
+
+/* Boot time as of the last tick of the kernel's clock: a fifth of the price. */
+static __always_inline u64 boot_time(void) { return bpf_ktime_get_coarse_ns() + READ_ONCE(slept); }
 
 static __always_inline struct common* get_common(void) {
   u32 zero = 0;

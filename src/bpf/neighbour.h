@@ -99,9 +99,9 @@ __noinline int answer_neighbour(struct __sk_buff* skb, const struct tni* tni) {
   if (skb->protocol != bpf_htons(ETH_P_IPV6)) return CONTINUE;
   struct ipv6hdr ip;
   u8 type;
-  if (bpf_skb_load_bytes(skb, ETH_LENGTH, &ip, sizeof ip) != 0 || ip.version != 6) return REASON_Malformed;
+  if (load_header(skb, ETH_LENGTH, &ip) != 0 || ip.version != 6) return REASON_Malformed;
   if (ip.nexthdr != IPPROTO_ICMPV6) return CONTINUE;
-  if (bpf_skb_load_bytes(skb, ETH_LENGTH + sizeof ip, &type, 1) != 0) return REASON_Malformed;
+  if (load_header(skb, ETH_LENGTH + sizeof ip, &type) != 0) return REASON_Malformed;
   if (type < 133 || type > 137) return CONTINUE;
   return type == 135 ? answer_solicitation(skb, tni, &ip) : REASON_Neighbour;
 }

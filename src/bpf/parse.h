@@ -22,6 +22,21 @@
 #define NEXT_NONE 59
 #define NEXT_DESTINATION 60
 
+/* The header at an offset of the packet: 0, or the packet is too short. Straight
+ * from memory where it lies there in one piece, which it nearly always does. */
+#define load_header(skb, at, to)                                            \
+  ({                                                                        \
+    u32 place = (at);                                                       \
+    int result = 0;                                                         \
+    barrier_var(place); /* or the verifier forgets the comparison */        \
+    const typeof(*(to))* there = (void*)(long)(skb)->data + place;          \
+    if (place < 1024 && (void*)(there + 1) <= (void*)(long)(skb)->data_end) \
+      *(to) = *there;                                                       \
+    else                                                                    \
+      result = (int)bpf_skb_load_bytes(skb, at, to, sizeof *(to));          \
+    result;                                                                 \
+  })
+
 static __always_inline void map_v4(struct address* out, be32 v4) {
   u32* words = (u32*)out;
   words[0] = words[1] = 0;
@@ -31,7 +46,7 @@ static __always_inline void map_v4(struct address* out, be32 v4) {
 
 static __always_inline int parse_v4(struct __sk_buff* skb, struct packet* packet, struct layer* layer) {
   struct iphdr ip;
-  if (bpf_skb_load_bytes(skb, ETH_LENGTH, &ip, sizeof ip) != 0) return REASON_Malformed;
+  if (load_header(skb, ETH_LENGTH, &ip) != 0) return REASON_Malformed;
   u32 header = ip.ihl * 4u, total = bpf_ntohs(ip.tot_len);
   if (ip.version != 4 || header < sizeof ip || total < header || total + ETH_LENGTH > skb->len) {
     return REASON_Malformed;
@@ -76,7 +91,7 @@ struct extension {
 
 static __always_inline int parse_v6(struct __sk_buff* skb, struct packet* packet, struct layer* layer) {
   struct ipv6hdr ip;
-  if (bpf_skb_load_bytes(skb, ETH_LENGTH, &ip, sizeof ip) != 0) return REASON_Malformed;
+  if (load_header(skb, ETH_LENGTH, &ip) != 0) return REASON_Malformed;
   u32 total = sizeof ip + bpf_ntohs(ip.payload_len);
   if (ip.version != 6 || total + ETH_LENGTH > skb->len) return REASON_Malformed;
   __builtin_memcpy(&packet->source, &ip.saddr, 16);
@@ -173,35 +188,53 @@ static __always_inline void parse_inner(struct __sk_buff* skb, struct packet* pa
   packet->flags |= PACKET_ICMP_ERROR;
 }
 
+/* What is read of the transport headers. */
+struct ports {
+  be16 source, target;
+};
+struct tcp_start {
+  struct ports ports;
+  be16 numbers[4];
+  u8 offset, flags;
+};
+struct icmp_start {
+  u8 type, code;
+  be16 sum, id, sequence;
+};
+
 static __always_inline int parse_transport(struct __sk_buff* skb, struct packet* packet, const struct layer* layer,
                                            u32 left) {
-  be16 words[8] = {};
   u32 at = layer->offset;
+  struct ports ports;
   switch (layer->protocol) {
-    case IPPROTO_TCP:
-      if (left < 20 || bpf_skb_load_bytes(skb, at, words, 14) != 0) return REASON_Malformed;
-      packet->tcp_flags = ((u8*)words)[13];
+    case IPPROTO_TCP: {
+      struct tcp_start tcp;
+      if (left < 20 || load_header(skb, at, &tcp) != 0) return REASON_Malformed;
+      packet->tcp_flags = tcp.flags;
+      ports = tcp.ports;
       break;
+    }
     case IPPROTO_UDP:
-      if (left < 8 || bpf_skb_load_bytes(skb, at, words, 4) != 0) return REASON_Malformed;
+      if (left < 8 || load_header(skb, at, &ports) != 0) return REASON_Malformed;
       break;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6: {
+      struct icmp_start icmp;
       if ((layer->protocol == IPPROTO_ICMP) != (layer->version == 4)) return REASON_Malformed;
-      if (left < 8 || bpf_skb_load_bytes(skb, at, words, 8) != 0) return REASON_Malformed;
-      u8 type = ((u8*)words)[0];
-      packet->selector = words[0];
-      packet->source_port = packet->target_port = words[2];
+      if (left < 8 || load_header(skb, at, &icmp) != 0) return REASON_Malformed;
+      u8 type = icmp.type;
+      packet->selector = *(be16*)&icmp; /* type and code */
+      packet->source_port = packet->target_port = icmp.id;
       packet->flags |= icmp_flag(layer->protocol, type);
-      if (packet->flags & PACKET_ICMP_OTHER) packet->source_port = packet->target_port = words[0];
+      if (packet->flags & PACKET_ICMP_OTHER) packet->source_port = packet->target_port = packet->selector;
       if (is_icmp_error(layer->protocol, type)) parse_inner(skb, packet, at + 8);
       return CONTINUE;
     }
     default: return CONTINUE;
   }
-  packet->source_port = words[0];
-  packet->target_port = words[1];
-  packet->selector = words[1];
+  packet->source_port = ports.source;
+  packet->target_port = ports.target;
+  packet->selector = ports.target;
   return CONTINUE;
 }
 
@@ -293,7 +326,7 @@ __noinline int follow_fragments(void) {
 }
 
 /* CONTINUE when s->packet is filled, else a reason. */
-__noinline int parse(struct __sk_buff* skb, struct scratch* s) {
+static __always_inline int parse(struct __sk_buff* skb, struct scratch* s) {
   if (!s) return REASON_Malformed;
   struct packet* packet = &s->packet;
   struct layer* layer = &s->layer;

@@ -40,6 +40,7 @@ static long sweep_slot(u32 index, void* context) {
 static int sweep_tick(void* map, u32* index, struct sweeper* sweeper) {
   struct common* all = get_common();
   if (!all) return 0;
+  look_at_clocks();
   struct sweep sweep = {.now = bpf_ktime_get_boot_ns(), .first = sweeper->cursor, .high = READ_ONCE(all->flow_high)};
   u32 count = sweep.high / SWEEP_SHARE + SWEEP_LEAST;
   bpf_loop(count, sweep_slot, &sweep, 0);

@@ -97,19 +97,6 @@ static __always_inline int write_prohibited(struct __sk_buff* skb, const struct 
   return (int)bpf_skb_store_bytes(skb, ETH_LENGTH + sizeof(struct ipv6hdr), &icmp, sizeof icmp, BPF_F_RECOMPUTE_CSUM);
 }
 
-/* Hands the packet as it is now to the end behind `slot`. */
-static __always_inline int give_to(struct __sk_buff* skb, u32 slot, u32 vpc_slot) {
-  const u8 gateway[6] = GATEWAY_MAC;
-  struct tni* tni = bpf_map_lookup_elem(&tnis, &slot);
-  struct vpc* vpc = bpf_map_lookup_elem(&vpcs, &vpc_slot);
-  if (slot == 0) {
-    if (!vpc || !vpc->gateway || set_macs(skb, gateway) != 0) return TC_ACT_SHOT;
-    return (int)bpf_redirect_peer(vpc->gateway, 0);
-  }
-  if (!tni || !tni->ifindex || set_macs(skb, tni->mac) != 0) return TC_ACT_SHOT;
-  return (int)bpf_redirect_peer(tni->ifindex, 0);
-}
-
 /* The end of a packet of a cut flow, whose other end is at s->judgement.target. */
 __noinline int tell_ends(struct __sk_buff* skb, struct scratch* s) {
   if (!s) return TC_ACT_SHOT;
@@ -138,7 +125,8 @@ __noinline int tell_ends(struct __sk_buff* skb, struct scratch* s) {
       bpf_clone_redirect(skb, skb->ifindex, 0);
     }
     if (write_reset(skb, layer, &there, at.sequence, at.acknowledged, acknowledges) != 0) return TC_ACT_SHOT;
-    return give_to(skb, s->judgement.target, packet->vpc);
+    int action = hand_to(skb, s->judgement.target, packet->vpc);
+    return action < 0 ? TC_ACT_SHOT : action;
   }
   if (packet->flags & PACKET_ICMP_ERROR) return TC_ACT_SHOT;
   if (write_prohibited(skb, layer, &back) != 0) return TC_ACT_SHOT;

@@ -14,12 +14,10 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline struct device* find_device(u32 ifindex) { return bpf_map_lookup_elem(&devices, &ifindex); }
-
 static __always_inline void begin(const struct __sk_buff* skb, struct scratch* s) {
   __builtin_memset(&s->packet, 0, sizeof s->packet);
   __builtin_memset(&s->judgement, 0, sizeof s->judgement);
-  s->packet.now = bpf_ktime_get_boot_ns();
+  s->packet.now = boot_time();
   s->packet.length = skb->len;
 }
 
@@ -40,16 +38,14 @@ static __always_inline int carry(struct __sk_buff* skb, struct scratch* s, u32 s
 SEC("tc")
 int from_tni(struct __sk_buff* skb) {
   struct scratch* s = get_scratch(SCRATCH_PACKET);
-  struct device* device = find_device(skb->ifindex);
+  u32 slot = skb->ifindex % MOST_TNIS;
+  struct tni* tni = bpf_map_lookup_elem(&tnis, &slot);
   if (!s) return TC_ACT_SHOT;
   begin(skb, s);
-  if (!device || device->kind != DEVICE_TNI) return drop(s, 0, REASON_UnknownDevice);
-  u32 slot = device->slot;
-  struct tni* tni = bpf_map_lookup_elem(&tnis, &slot);
-  if (!tni || tni->id == 0) return drop(s, 0, REASON_UnknownDevice);
+  if (!tni || tni->id == 0 || tni->ifindex != skb->ifindex) return drop(s, 0, REASON_UnknownDevice);
   s->packet.tni = slot;
   s->packet.vpc = tni->vpc;
-  int reason = answer_neighbour(skb, tni);
+  int reason = skb->protocol == bpf_htons(ETH_P_IP) ? CONTINUE : answer_neighbour(skb, tni);
   if (reason == REASON_Answered) {
     count_reason(REASON_Answered);
     /* Straight back into the workload: the way out of this device may not be open
@@ -64,11 +60,12 @@ int from_tni(struct __sk_buff* skb) {
 SEC("tc")
 int from_gateway(struct __sk_buff* skb) {
   struct scratch* s = get_scratch(SCRATCH_PACKET);
-  struct device* device = find_device(skb->ifindex);
+  u32 device = skb->ifindex;
+  u32* of = bpf_map_lookup_elem(&gateways, &device);
   if (!s) return TC_ACT_SHOT;
   begin(skb, s);
-  if (!device || device->kind != DEVICE_GATEWAY) return drop(s, 0, REASON_UnknownDevice);
-  u32 vpc = device->slot;
+  if (!of) return drop(s, 0, REASON_UnknownDevice);
+  u32 vpc = *of;
   s->packet.vpc = vpc;
   return carry(skb, s, 0, vpc);
 }
@@ -79,6 +76,7 @@ int start_sweep(struct __sk_buff* skb) {
   u32 zero = 0;
   struct sweeper* at = bpf_map_lookup_elem(&sweeper, &zero);
   if (!at) return TC_ACT_SHOT;
+  look_at_clocks();
   bpf_timer_init(&at->timer, &sweeper, 7 /* CLOCK_BOOTTIME */);
   if (bpf_timer_set_callback(&at->timer, sweep_tick) != 0) return TC_ACT_SHOT;
   return bpf_timer_start(&at->timer, SWEEP_TICK, 0) == 0 ? TC_ACT_OK : TC_ACT_SHOT;

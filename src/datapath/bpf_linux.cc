@@ -31,7 +31,7 @@ Bpf& Bpf::operator=(Bpf&& other) noexcept {
   from_tni_ = std::move(other.from_tni_);
   from_gateway_ = std::move(other.from_gateway_);
   events_fd_ = other.events_fd_;
-  devices = other.devices;
+  gateways = other.gateways;
   tnis = other.tnis;
   vpcs = other.vpcs;
   endpoints = other.endpoints;
@@ -91,7 +91,7 @@ Result<> Bpf::load(const Options& options) {
     to = {name, bpf_map__fd(from), cpus};
   };
   const auto& maps = skeleton_->maps;
-  take(devices, "devices", maps.devices);
+  take(gateways, "gateways", maps.gateways);
   take(tnis, "tnis", maps.tnis);
   take(vpcs, "vpcs", maps.vpcs);
   take(endpoints, "endpoints", maps.endpoints);

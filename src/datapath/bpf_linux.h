@@ -39,7 +39,7 @@ class Bpf {
   int judge_probe() const;
   int sweep_probe() const;
 
-  Map<uint32_t, abi::device> devices;
+  Map<uint32_t, uint32_t> gateways;
   Map<uint32_t, abi::tni> tnis;
   Map<uint32_t, abi::vpc> vpcs;
   Map<abi::endpoint_key, abi::endpoint> endpoints;

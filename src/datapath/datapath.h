@@ -114,7 +114,7 @@ class Datapath {
   Datapath(Options options, Bpf bpf)
       : options_(std::move(options)),
         bpf_(std::move(bpf)),
-        devices_(bpf_.devices),
+        gateway_devices_(bpf_.gateways),
         tnis_(bpf_.tnis),
         vpcs_(bpf_.vpcs),
         endpoints_(bpf_.endpoints),
@@ -137,6 +137,7 @@ class Datapath {
   Result<> remove_leftovers(const model::State& state);
   uint32_t vpc_slot(const model::VpcId& id);
   Result<> write_tni(uint32_t slot, abi::tni row);
+  Result<> move_generation();
   Result<> write_plan(const PolicyPlan& plan, const std::vector<SetMove>& moves, const ClockPair& clocks);
   void hold(const Interface& interface, int ifindex);
   void let_go(const model::TniId& id);
@@ -168,7 +169,7 @@ class Datapath {
   Options options_;
   Bpf bpf_;
   // What others than the policy put into the maps.
-  KeptMap<uint32_t, abi::device> devices_;
+  KeptMap<uint32_t, uint32_t> gateway_devices_;
   KeptMap<uint32_t, abi::tni> tnis_;  // their sets are set_of_tni_
   KeptMap<uint32_t, abi::vpc> vpcs_;
   KeptMap<abi::endpoint_key, abi::endpoint> endpoints_;

@@ -68,7 +68,7 @@ Result<> Datapath::adopt() {
     if (row.gateway == 0) continue;
     // It goes on carrying packets until somebody says that there is another.
     gateways_[vpc] = static_cast<int>(row.gateway);
-    devices_.adopt(row.gateway, {.kind = abi::DEVICE_GATEWAY, .slot = slot});
+    gateway_devices_.adopt(row.gateway, slot);
   }
   for (FoundLink& link : TRY(links_->read())) found_.insert_or_assign(link.tni, link);
   for (std::string& name : TRY(os::list_netns(options_.names.netns_prefix()))) netns_.insert(std::move(name));
@@ -121,6 +121,7 @@ Result<> Datapath::put_vpc(const model::State&, const model::Vpc& vpc) {
                              .internet = vpc.internet == model::Internet::Attached,
                              .version = version_of_ranges(vpc),
                              .zero = 0}));
+  TRY_VOID(move_generation());
   for (const net::Prefix& range : ranges_of(vpc)) TRY_VOID(ranges_.put(range_key_of(*slot, range), *slot));
   for (const net::Family family : {net::Family::V4, net::Family::V6}) {
     TRY_VOID(endpoints_.put(endpoint_key_of(vpc.id, model::link_local_resolver(family)),
@@ -137,10 +138,11 @@ Result<> Datapath::drop_vpc(const model::Vpc& vpc) {
     TRY_VOID(endpoints_.remove(endpoint_key_of(vpc.id, model::link_local_resolver(family))));
   }
   if (const auto gateway = gateways_.find(vpc.id); gateway != gateways_.end()) {
-    TRY_VOID(devices_.remove(static_cast<uint32_t>(gateway->second)));
+    TRY_VOID(gateway_devices_.remove(static_cast<uint32_t>(gateway->second)));
     gateways_.erase(gateway);
   }
   TRY_VOID(vpcs_.clear(slot));
+  TRY_VOID(move_generation());
   vpc_slots_.drop(vpc.id.text);
   vpc_slots_.release(slot);
   return {};
@@ -210,6 +212,7 @@ Result<> Datapath::drop_tni(const model::Tni& tni) {
   if (!slot) return {};
   TRY_VOID(drop_endpoints(tni, nullptr));
   TRY_VOID(tnis_.clear(*slot));
+  TRY_VOID(move_generation());
   set_of_tni_.erase(*slot);
   tni_slots_.drop(tni.id.text);
   tni_slots_.release(*slot);
@@ -228,7 +231,6 @@ Result<> Datapath::drop_interface(const model::TniId& id) {
       TRY_VOID(write_tni(*slot, *row));
     }
   }
-  TRY_VOID(devices_.remove(static_cast<uint32_t>(ifindex)));
   return links_->remove(ifindex, interface);
 }
 
@@ -237,7 +239,8 @@ Result<> Datapath::make_interface(const Interface& interface) {
   if (!slot) return error(Code::Failed, "TNI {} has no place in the data path", interface.tni.text);
   const auto found = found_.find(interface.tni.text);
   int ifindex = 0;
-  if (found != found_.end() && found->second.fingerprint == interface.fingerprint()) {
+  if (found != found_.end() && found->second.fingerprint == interface.fingerprint() &&
+      slot_of_index(found->second.index) == *slot) {
     ifindex = found->second.index;
     found_.erase(found);
   } else {
@@ -245,10 +248,9 @@ Result<> Datapath::make_interface(const Interface& interface) {
       TRY_VOID(links_->remove(found->second.index, interface));
       found_.erase(found);
     }
-    ifindex = TRY(links_->create(interface));
+    ifindex = TRY(links_->create(interface, *slot));
   }
   hold(interface, ifindex);
-  TRY_VOID(devices_.put(static_cast<uint32_t>(ifindex), {.kind = abi::DEVICE_TNI, .slot = *slot}));
   auto row = tnis_.find(*slot);
   if (!row) return error(Code::Failed, "TNI {} has no row in the data path", interface.tni.text);
   row->ifindex = static_cast<uint32_t>(ifindex);
@@ -258,8 +260,13 @@ Result<> Datapath::make_interface(const Interface& interface) {
 // Its set stays: that is the policy's to write.
 Result<> Datapath::write_tni(uint32_t slot, abi::tni row) {
   row.set = TRY(bpf_.tnis.get(slot)).set;
-  return tnis_.put(slot, row);
+  TRY_VOID(tnis_.put(slot, row));
+  return move_generation();
 }
+
+// After rows that say how an end of a flow stands: flows look at them only when it
+// has moved.
+Result<> Datapath::move_generation() { return bpf_.generation.put(0, ++generation_); }
 
 void Datapath::hold(const Interface& interface, int ifindex) {
   held_[interface.tni] = {
@@ -425,12 +432,6 @@ Result<> Datapath::remove_leftovers(const model::State& state) {
     links_->drop_netns(name);
     netns_.erase(name);
   }
-  std::set<uint32_t> devices;
-  for (const auto& [id, held] : held_) devices.insert(static_cast<uint32_t>(held.ifindex));
-  for (const auto& [vpc, ifindex] : gateways_) devices.insert(static_cast<uint32_t>(ifindex));
-  for (const auto& [ifindex, row] : TRY(bpf_.devices.all())) {
-    if (!devices.contains(ifindex) && row.kind == abi::DEVICE_TNI) TRY_VOID(bpf_.devices.remove(ifindex));
-  }
   for (const auto& [id, slot] : std::map(tni_slots_.all())) {
     if (state.find(model::TniId{id}) != nullptr) continue;
     TRY_VOID(bpf_.tnis.put(slot, {}));
@@ -493,13 +494,13 @@ Result<> Datapath::set_gateway(const model::VpcId& vpc, int ifindex) {
   if (slot == 0) return error(Code::NotFound, "no such VPC {}", vpc.text);
   const auto had = gateways_.find(vpc);
   if (had != gateways_.end() && had->second != ifindex) {
-    TRY_VOID(devices_.remove(static_cast<uint32_t>(had->second)));
+    TRY_VOID(gateway_devices_.remove(static_cast<uint32_t>(had->second)));
   }
   if (ifindex == 0) {
     gateways_.erase(vpc);
   } else {
     gateways_[vpc] = ifindex;
-    TRY_VOID(devices_.put(static_cast<uint32_t>(ifindex), {.kind = abi::DEVICE_GATEWAY, .slot = slot}));
+    TRY_VOID(gateway_devices_.put(static_cast<uint32_t>(ifindex), slot));
     TRY_VOID(links_->judge_gateway_by(ifindex, bpf_.from_gateway()));
   }
   auto row = vpcs_.find(slot);

@@ -230,7 +230,6 @@ TEST_F(Drift, AProgramThatIsTakenAwayComesBack) {
 
 TEST_F(Drift, MapsAreReadBackAndMended) {
   const Bpf& bpf = datapath_->bpf();
-  const uint32_t device = bpf.devices.all()->front().first;
   const auto first = [](const auto& map) { return map.all()->front(); };
   const uint32_t set = bpf.tnis.get(slot(b_))->set.after;
   const uint32_t rule = datapath_->policy().tables().rules.begin()->first;
@@ -243,8 +242,7 @@ TEST_F(Drift, MapsAreReadBackAndMended) {
     std::function<Result<>()> make;
   };
   const std::vector<Damage> damages = {
-      {"devices", [&] { return bpf.devices.remove(device); }},
-      {"devices", [&] { return bpf.devices.put(77, {.kind = abi::DEVICE_TNI, .slot = slot(a_)}); }},
+      {"gateways", [&] { return bpf.gateways.put(77, vpc); }},
       {"vpcs", [&] { return bpf.vpcs.put(vpc, {}); }},
       {"endpoints", [&] { return bpf.endpoints.remove(first(bpf.endpoints).first); }},
       {"endpoints", [&] { return bpf.endpoints.put(of_b, {.kind = abi::ENDPOINT_TNI, .tni = slot(a_)}); }},

@@ -312,7 +312,7 @@ Passes Datapath::passes_over_maps() {
   const auto add_strays = [&](const auto& kept) {
     add_found(passes, kept.map(), [&kept](const auto& key) { return kept.rows().contains(key); });
   };
-  add_kept(devices_, fit_bytes<abi::device>);
+  add_kept(gateway_devices_, fit_bytes<uint32_t>);
   add_kept(vpcs_, fit_bytes<abi::vpc>);
   add_kept(endpoints_, fit_bytes<abi::endpoint>);
   add_kept(ranges_, fit_bytes<uint32_t>);
@@ -330,7 +330,7 @@ Passes Datapath::passes_over_maps() {
         found.set = wanted.set;
         return fit_bytes(found, wanted);
       });
-  add_strays(devices_);
+  add_strays(gateway_devices_);
   add_strays(endpoints_);
   add_strays(ranges_);
 

@@ -19,7 +19,6 @@ namespace weft::datapath {
 namespace {
 
 constexpr uint32_t kDoomed = 0x77656674;  // group of the links that wait for the remover
-constexpr int kFirstIndex = 1 << 16;      // above what the kernel chooses by itself for long
 constexpr int kLoopback = 1;              // the first device of every namespace
 
 }  // namespace
@@ -135,11 +134,10 @@ Result<std::unique_ptr<Links>> Links::open(const Names& names) {
   (void)os::write_sysctl(netns, "ipv6/conf/all/disable_ipv6", "1");
   links->names_ = names;
   links->own_netns_ = std::move(netns);
-  links->next_index_ = kFirstIndex;
   os::Netlink for_remover = TRY(os::Netlink::open_in(links->own_netns_));
   links->remover_ = std::make_unique<Remover>(std::move(for_remover));
   for (const os::Link& link : TRY(os::read_links(links->own_))) {
-    links->next_index_ = std::max(links->next_index_, link.index + 1);
+    links->next_turn_ = std::max(links->next_turn_, link.index / abi::MOST_TNIS + 1);
     if (link.group == kDoomed) links->remover_->remove_link(link.index);
   }
   TRY_VOID(links->own_.apply({os::change_link({.index = kLoopback, .state = os::LinkState::Up})}));
@@ -156,7 +154,7 @@ Result<std::vector<FoundLink>> Links::read() {
   return found;
 }
 
-Result<int> Links::create(const Interface& interface) {
+Result<int> Links::create(const Interface& interface, uint32_t slot) {
   const std::string what = "attach TNI " + interface.tni.text;
   os::Fd netns = interface.home == Home::Machine ? TRY(os::current_netns().within(what))
                                                  : TRY(os::open_netns(interface.netns).within(what));
@@ -164,9 +162,9 @@ Result<int> Links::create(const Interface& interface) {
   TRY_VOID(free_name(own_, interface.machine_side, End::Machine).within(what));
   TRY_VOID(free_name(inside, interface.device, End::Workload).within(what));
   // Chosen indexes let one message make the pair and the next ones use it.
-  const int index = next_index_++;
-  const int peer =
-      interface.home == Home::Machine ? 0 : 10 + static_cast<int>(interface.position) + (index << 4) % 100'000'000;
+  if (next_turn_ >= kTurns) next_turn_ = kFirstTurn;
+  const int turn = next_turn_++, index = index_of_slot(slot, turn);
+  const int peer = interface.home == Home::Machine ? 0 : 10 + static_cast<int>(interface.position) + (turn << 4);
   const std::vector<os::Request> requests = {
       os::create_veth(
           {.name = interface.machine_side,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/abi.h"
 #include "datapath/interface.h"
 #include "os/fd.h"
 #include "os/netlink.h"
@@ -14,6 +15,12 @@
 namespace weft::datapath {
 
 constexpr uint32_t kTniBlock = 1;  // of tc: its filter judges what the TNIs send
+
+// The data path finds the sender's slot in the index of the machine's side. With each
+// turn another index: one that is still being removed isn't in the way.
+constexpr int kFirstTurn = 4, kTurns = 100'000;  // above what the kernel chooses by itself for long
+constexpr int index_of_slot(uint32_t slot, int turn) { return turn * abi::MOST_TNIS + static_cast<int>(slot); }
+constexpr uint32_t slot_of_index(int index) { return static_cast<uint32_t>(index) % abi::MOST_TNIS; }
 
 // A machine's side that was found in the instance's namespace.
 struct FoundLink {
@@ -38,8 +45,8 @@ class Links {
   Result<> share_judge(int index);
   Result<> judge_gateway_by(int index, const os::Fd& program);
   // Makes the pair, configures the workload's end and brings both up. Answers the
-  // index of the machine's side.
-  Result<int> create(const Interface& interface);
+  // index of the machine's side, which says the slot.
+  Result<int> create(const Interface& interface, uint32_t slot);
   // The devices go a little later; what is behind them must be cut off before.
   void remove(int index);
   size_t count_doomed() const;
@@ -65,7 +72,7 @@ class Links {
   Names names_;
   os::Fd own_netns_;
   os::Netlink own_;
-  int next_index_ = 0;
+  int next_turn_ = kFirstTurn;
   class Remover;
   std::unique_ptr<Remover> remover_;
 };

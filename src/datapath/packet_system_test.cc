@@ -31,7 +31,7 @@ using net::operator+;
 
 constexpr uint8_t kTcp = model::kTcp, kUdp = model::kUdp, kIcmp = model::kIcmp, kIcmp6 = model::kIcmp6, kGre = 47;
 constexpr uint16_t kMore = 0x2000;
-constexpr uint32_t kDevice = 1;  // of a test run: the namespace's loopback
+constexpr uint32_t kGatewayDevice = 1;  // the namespace's loopback
 
 Address at(const char* text) { return *Address::parse(text); }
 
@@ -62,12 +62,27 @@ class PacketTest : public os::Isolated {
                        .cidr = *Prefix::parse("10.0.0.0/24"),
                        .cidr6 = *Prefix::parse("fd00:1::/64")},
          tni(a_, 4), tni(b_, 5), workload(4), workload(5)});
+    auto netlink = os::Netlink::open();
+    ASSERT_TRUE(netlink.ok());
+    for (const model::TniId& tni : {a_, b_}) {
+      const auto made =
+          netlink->apply({os::create_veth({.name = "near" + tni.text.substr(tni.text.size() - 1),
+                                           .index = index_of(tni),
+                                           .peer = {.name = "far" + tni.text.substr(tni.text.size() - 1)}})});
+      ASSERT_TRUE(made.ok()) << made.error().what;
+    }
+    ASSERT_TRUE(kernel_->bpf().gateways.put(kGatewayDevice, kernel_->slot_of(vpc_)).ok());
     stand_behind(a_);
   }
   void TearDown() override {
+    auto netlink = os::Netlink::open();
+    ASSERT_TRUE(netlink.ok());
+    for (const model::TniId& tni : {a_, b_}) EXPECT_TRUE(netlink->apply({os::remove_link(index_of(tni))}).ok());
     kernel_.reset();
     EXPECT_TRUE(PaperKernel::close().ok());
   }
+  // Of the machine's side, as the data path would choose it.
+  int index_of(const model::TniId& tni) const { return index_of_slot(kernel_->slot_of(tni), kFirstTurn); }
 
   static std::string id(const std::string& kind, int number) {
     return kind + "-000000000000000" + std::to_string(number);
@@ -112,11 +127,11 @@ class PacketTest : public os::Isolated {
     }
   }
   void stand_behind(const model::TniId& tni) {
-    ASSERT_TRUE(kernel_->bpf().devices.put(kDevice, {.kind = abi::DEVICE_TNI, .slot = kernel_->slot_of(tni)}).ok());
+    device_ = static_cast<uint32_t>(index_of(tni));
+    gateway_ = false;
   }
   void stand_behind_gateway() {
-    ASSERT_TRUE(
-        kernel_->bpf().devices.put(kDevice, {.kind = abi::DEVICE_GATEWAY, .slot = kernel_->slot_of(vpc_)}).ok());
+    device_ = kGatewayDevice;
     gateway_ = true;
   }
 
@@ -141,9 +156,11 @@ class PacketTest : public os::Isolated {
   // Runs the program; its answer, and the bytes as it left them.
   std::pair<uint32_t, Bytes> run(const Bytes& bytes) const {
     Bytes out(bytes.size() + 64);
+    __sk_buff context{};
+    context.ifindex = device_;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes.data(), .data_out = out.data(),
                 .data_size_in = static_cast<uint32_t>(bytes.size()), .data_size_out = static_cast<uint32_t>(out.size()),
-                .repeat = 1);
+                .ctx_in = &context, .ctx_size_in = sizeof context, .repeat = 1);
     const os::Fd& program = gateway_ ? kernel_->bpf().from_gateway() : kernel_->bpf().from_tni();
     EXPECT_EQ(bpf_prog_test_run_opts(program.get(), &options), 0) << strerror(errno);
     out.resize(options.data_size_out);
@@ -197,6 +214,7 @@ class PacketTest : public os::Isolated {
   model::State state_;
   std::unique_ptr<PaperKernel> kernel_;
   bool gateway_ = false;
+  uint32_t device_ = 0;  // where the program runs
   uint64_t rules_ = 0;
   const model::MachineId machine_{id("m", 1)};
   const model::VpcId vpc_{id("vpc", 1)};
@@ -653,13 +671,23 @@ TEST_F(PacketTest, TheGatewayBringsTheOutsideOnly) {
 TEST_F(PacketTest, ADeviceThatNobodyStandsBehindCarriesNothing) {
   allow("all");
   const Bytes packet = v4(from_a_, net::udp(from_a_, {5000, 53}));
+  gateway_ = true;
+  EXPECT_EQ(fate_of(packet), "unknown-device") << "a TNI's device with a gateway's program";
   stand_behind_gateway();
   gateway_ = false;
   EXPECT_EQ(fate_of(packet), "unknown-device") << "a gateway's device with a TNI's program";
-  ASSERT_TRUE(kernel_->bpf().devices.remove(kDevice).ok());
-  EXPECT_EQ(fate_of(packet), "unknown-device");
   gateway_ = true;
+  ASSERT_TRUE(kernel_->bpf().gateways.remove(kGatewayDevice).ok());
   EXPECT_EQ(fate_of(packet), "unknown-device");
+  // Its slot is that of a TNI, and it isn't its device.
+  auto netlink = os::Netlink::open();
+  ASSERT_TRUE(netlink.ok());
+  const int other = index_of_slot(kernel_->slot_of(a_), kFirstTurn + 1);
+  ASSERT_TRUE(netlink->apply({os::create_veth({.name = "other", .index = other, .peer = {.name = "peer"}})}).ok());
+  stand_behind(a_);
+  device_ = static_cast<uint32_t>(other);
+  EXPECT_EQ(fate_of(packet), "unknown-device") << "a device of an earlier turn";
+  EXPECT_TRUE(netlink->apply({os::remove_link(other)}).ok());
 }
 
 TEST_F(PacketTest, ADropIsToldOfItsOwnPacketAlone) {
@@ -793,9 +821,10 @@ class DeviceTest : public PacketTest {
     allow("all");
     auto netlink = os::Netlink::open();
     ASSERT_TRUE(netlink.ok());
-    ASSERT_TRUE(netlink->apply({os::create_veth({.name = "near", .peer = {.name = "far"}})}).ok());
-    near_ = *os::link_index(*netlink, "near");
-    far_ = *os::link_index(*netlink, "far");
+    near_ = index_of(a_);
+    const auto near = os::find_link(*netlink, near_);
+    ASSERT_TRUE(near.ok() && near->has_value());
+    far_ = (*near)->peer;
     const auto ready =
         netlink->apply({os::put_clsact(near_),
                         os::put_filter({.link = near_}, kernel_->bpf().from_tni(), "test", os::Create::Exclusive),
@@ -803,16 +832,8 @@ class DeviceTest : public PacketTest {
                         os::change_link({.index = near_, .state = os::LinkState::Up}),
                         os::change_link({.index = far_, .state = os::LinkState::Up})});
     ASSERT_TRUE(ready.ok()) << ready.error().what;
-    ASSERT_TRUE(kernel_->bpf()
-                    .devices.put(static_cast<uint32_t>(near_), {.kind = abi::DEVICE_TNI, .slot = kernel_->slot_of(a_)})
-                    .ok());
     socket_ = os::Fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
     ASSERT_TRUE(socket_.valid());
-  }
-  void TearDown() override {
-    auto netlink = os::Netlink::open();
-    EXPECT_TRUE(netlink.ok() && netlink->apply({os::remove_link(near_)}).ok());
-    PacketTest::TearDown();
   }
   // Whether the reason is counted for the frame, soon.
   bool is_dropped(const Bytes& frame, Reason reason) {

@@ -15,6 +15,7 @@
 
 #include "datapath/bpf_linux.h"
 #include "datapath/interface.h"
+#include "datapath/links_linux.h"
 #include "datapath/policy_evaluate.h"
 #include "datapath/policy_write_linux.h"
 #include "model/flow_judge.h"
@@ -240,7 +241,7 @@ class PaperKernel {
     abi::tni row{};
     row.id = number_of(tni.id.text);
     row.vpc = slot_of(tni.vpc);
-    row.ifindex = tni.workload.empty() ? 0 : 1000 + slot;
+    row.ifindex = tni.workload.empty() ? 0 : static_cast<uint32_t>(index_of_slot(slot, kFirstTurn));
     row.set = {set_of_tni_[slot], set_of_tni_[slot], generation_};
     row.flags = tni.source_check == model::SourceCheck::Off ? uint8_t{abi::TNI_SOURCE_CHECK_OFF} : uint8_t{0};
     row.salt = salt_of(tni);

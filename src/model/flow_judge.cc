@@ -104,19 +104,22 @@ Verdict FlowJudge::step(const State& state, base::WallTime now, const Packet& pa
   }
   const auto [key, from] = place(packet.vpc, packet.protocol, packet.icmp, packet.source, packet.target);
   auto found = flows_.find(key);
+  TniId replaced;
   if (found != flows_.end() && is_over(state, now, key, found->second)) {
+    replaced = found->second.owner;
     flows_.erase(found);
     found = flows_.end();
   }
-  if (found == flows_.end()) return open(state, now, packet, key, from);
+  if (found == flows_.end()) return open(state, now, packet, key, from, replaced);
 
   const Flow& flow = found->second;
   if (flow.ends[from].tni != packet.sender) {
     return {.reason = packet.sender.empty() ? Reason::GatewaySource : Reason::SourceCheck};
   }
   if ((flow.state == FlowState::TcpClosing || flow.cut) && packet.tcp.syn && !packet.tcp.ack) {
+    replaced = flow.owner;
     flows_.erase(found);
-    return open(state, now, packet, key, from);
+    return open(state, now, packet, key, from, replaced);
   }
   return go_on(state, now, packet, key, from);
 }
@@ -176,7 +179,8 @@ Verdict FlowJudge::go_on(const State& state, base::WallTime now, const Packet& p
   return verdict;
 }
 
-Verdict FlowJudge::open(const State& state, base::WallTime now, const Packet& packet, const FlowKey& key, size_t from) {
+Verdict FlowJudge::open(const State& state, base::WallTime now, const Packet& packet, const FlowKey& key, size_t from,
+                        const TniId& replaced) {
   Flow flow{.opener = from, .state = first_state(packet.protocol), .selector = packet.selector};
   flow.ends[from].tni = packet.sender;
   Verdict verdict = ask(state, now, key, flow);
@@ -184,7 +188,7 @@ Verdict FlowJudge::open(const State& state, base::WallTime now, const Packet& pa
   const bool opens = !(packet.protocol == kTcp && packet.tcp.rst) && packet.icmp != IcmpKind::Reply;
   if (outcome_of(verdict.reason) == Outcome::Drop || !opens) return verdict;
   flow.owner = packet.sender.empty() ? verdict.target : packet.sender;
-  if (!has_room(flow.owner)) {
+  if (flow.owner != replaced && !has_room(flow.owner)) {
     verdict.reason = Reason::FlowQuota;
     verdict.rule = {};
     return verdict;

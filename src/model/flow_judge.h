@@ -109,7 +109,9 @@ class FlowJudge {
   std::optional<Verdict> relate(const State& state, base::WallTime now, const Packet& packet) const;
   Verdict ask(const State& state, base::WallTime now, const FlowKey& key, const Flow& flow) const;
   Verdict go_on(const State& state, base::WallTime now, const Packet& packet, const FlowKey& key, size_t from);
-  Verdict open(const State& state, base::WallTime now, const Packet& packet, const FlowKey& key, size_t from);
+  // `replaced` had a flow there until now: a new one in its place takes no more room.
+  Verdict open(const State& state, base::WallTime now, const Packet& packet, const FlowKey& key, size_t from,
+               const TniId& replaced);
   void remember(const State& state, const Verdict& verdict, Flow& flow) const;
   bool has_room(const TniId& owner) const;
 
