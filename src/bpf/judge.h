@@ -23,9 +23,10 @@ static __always_inline struct standing standing_of(u32 vpc_slot, u32 tni_slot, u
     return now;
   }
   struct tni* tni = bpf_map_lookup_elem(&tnis, &tni_slot);
-  if (!tni || tni->id == 0 || tni->ifindex == 0) return now;
-  now.salt = tni->salt;
+  if (!tni || tni->id == 0) return now;
   now.set = at_generation(&tni->set, generation);
+  if (tni->ifindex == 0) return now;
+  now.salt = tni->salt;
   struct set* set = bpf_map_lookup_elem(&sets, &now.set);
   if (set) now.version = at_generation(&set->version, generation) ^ (u32)(tni->flags & TNI_SOURCE_CHECK_OFF) << 31;
   return now;
@@ -126,8 +127,7 @@ __noinline int ask_rules(struct scratch* s, u32 generation) {
   opinion->to_tni = to_tni;
   opinion->from = from;
   opinion->to = to;
-  if (answer != CONTINUE && answer != REASON_Resolver) return answer;
-  if (answer == CONTINUE && question->from_tni) {
+  if (answer != REASON_Resolver && question->from_tni) {
     opinion->rule_out = table_allows(question, &question->to, from.set * 2 + DIRECTION_OUT, to.set, generation);
     if (take_rule(opinion, opinion->rule_out, FLOW_KEEP_OUT)) {
       by_being_kept &= ~(u32)FLOW_KEEP_OUT;
@@ -136,6 +136,7 @@ __noinline int ask_rules(struct scratch* s, u32 generation) {
       return REASON_EgressDenied;
     }
   }
+  if (answer != CONTINUE && answer != REASON_Resolver) return answer;
   if (answer == CONTINUE && to_tni) {
     opinion->rule_in = table_allows(question, &question->from, to.set * 2 + DIRECTION_IN, from.set, generation);
     if (take_rule(opinion, opinion->rule_in, FLOW_KEEP_IN)) {

@@ -915,9 +915,8 @@ TEST_F(PacketTest, NoiseNeverPasses) {
     return after[static_cast<size_t>(reason)] - before[static_cast<size_t>(reason)];
   };
   EXPECT_EQ(count(Reason::Answered), answers);
-  for (const Reason reason :
-       {Reason::Malformed, Reason::NotIp, Reason::EgressDenied, Reason::SourceCheck, Reason::NoEndpoint,
-        Reason::Multicast, Reason::Neighbour, Reason::FragmentEarly, Reason::Answered}) {
+  for (const Reason reason : {Reason::Malformed, Reason::NotIp, Reason::EgressDenied, Reason::SourceCheck,
+                              Reason::Multicast, Reason::Neighbour, Reason::FragmentEarly, Reason::Answered}) {
     EXPECT_GT(count(reason), 0u) << model::text_of(reason);
   }
 }

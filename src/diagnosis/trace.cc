@@ -54,15 +54,13 @@ class Tracer {
     trace_.rule = verdict_.rule;
   }
 
-  // The data path looks for the way first, so that a packet that leads nowhere is
-  // dropped as that, and no group is asked.
   void leave() {
-    if (is_nowhere()) return deny("route", nowhere_text(), verdict_.reason);
     if (verdict_.reason == Reason::Resolver) {
       allow("route", opening_.target.text() + " is the VPC's resolver: no group forbids it");
       return deliver("the resolver answers");
     }
     if (!ask(*sender_, model::Direction::Out, verdict_.egress_rule)) return;
+    if (is_nowhere()) return deny("route", nowhere_text(), verdict_.reason);
     if (target_ == nullptr) {
       allow("route", opening_.target.text() + " is outside: by the internet gateway of " + vpc().name);
       if (pass(leave_by_gateway(state_, opening_))) deliver("to the internet");

@@ -80,15 +80,20 @@ TEST_F(TraceTest, EachGroupOfTheInterfaceIsNamed) {
                         "group data: no egress rules\nDENY egress-denied"));
 }
 
-TEST_F(TraceTest, WhatLeadsNowhereAsksNoGroup) {
+TEST_F(TraceTest, GroupsAreAskedBeforeTheWay) {
+  EXPECT_THAT(tell(query(world_.web, address("10.0.1.99"), 80)), HasSubstr("DENY egress-denied"));
+  world_.allow(1, world_.front, Direction::Out, "all", prefix("0.0.0.0/0"));
   EXPECT_EQ(tell(query(world_.web, address("10.0.1.99"), 80)),
             "ALLOW source check: 10.0.1.4 is web's own\n"
+            "ALLOW egress of web: group front allows all to 0.0.0.0/0 [sgr-0000000000000001]\n"
             "DENY route: 10.0.1.99 is in a range of shop, and no interface has it\n"
             "DENY no-endpoint \n");
   EXPECT_THAT(tell(query(world_.web, world_.idle, 80)),
               HasSubstr("10.0.1.6 is idle's, which is attached to no workload"));
+  world_.allow(2, world_.lab_group, Direction::Out, "all", prefix("0.0.0.0/0"));
   EXPECT_EQ(tell({.vpc = world_.lab, .source = world_.bench, .target = api::Internet{}, .selector = 443}),
             "ALLOW source check: 10.0.1.4 is bench's own\n"
+            "ALLOW egress of bench: group lab allows all to 0.0.0.0/0 [sgr-0000000000000002]\n"
             "DENY route: 198.51.100.1 is in no range of lab, which has no internet gateway\n"
             "DENY no-route \n");
 }
@@ -109,6 +114,7 @@ TEST_F(TraceTest, TheResolverIsForEveryone) {
             "ALLOW route: 10.0.1.2 is the VPC's resolver: no group forbids it\n"
             "ALLOW deliver: the resolver answers\n"
             "ALLOW resolver \n");
+  world_.allow(1, world_.front, Direction::Out, "all", prefix("0.0.0.0/0"));
   EXPECT_THAT(tell(query(world_.web, address("169.254.169.253"), 80)), HasSubstr("DENY no-endpoint"));
 }
 

@@ -286,7 +286,7 @@ TEST_F(FlowJudgeTest, TheResolverIsExemptAndAnswers) {
   back.sender = {};
   EXPECT_EQ(step(back), "established");
   query.target.port = query.selector = 54;
-  EXPECT_EQ(step(query), "no-endpoint");
+  EXPECT_EQ(step(query), "egress-denied");
 }
 
 TEST_F(FlowJudgeTest, NothingGoesFromOutsideToOutside) {

@@ -93,30 +93,31 @@ Reason check_target(const State& state, const Opening& opening, const Tni* targe
 
 Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of) {
   Verdict verdict;
-  const auto drop = [&](Reason reason) {
+  const auto end = [&](Reason reason) {
     verdict.reason = reason;
     return verdict;
   };
   const Tni* sender = opening.sender.empty() ? nullptr : &state.get(opening.sender);
   const Reason source = check_source(state, opening.vpc, opening.sender, opening.source);
-  if (source != Reason::None) return drop(source);
+  if (source != Reason::None) return end(source);
   const Tni* target = state.holder_of(opening.vpc, opening.target);
   if (target != nullptr) verdict.target = target->id;
   const Reason way = check_target(state, opening, target);
-  if (way != Reason::None) return drop(way);
+  if (way == Reason::Resolver) return end(way);
 
   if (sender != nullptr) {
     verdict.egress_rule = rule_of(*sender, Direction::Out, opening.target, target, opening.protocol, opening.selector);
     if (verdict.egress_rule.empty() && !opening.egress_kept) {
       verdict.denier = sender->id;
-      return drop(Reason::EgressDenied);
+      return end(Reason::EgressDenied);
     }
   }
+  if (way != Reason::None) return end(way);
   if (target != nullptr) {
     verdict.ingress_rule = rule_of(*target, Direction::In, opening.source, sender, opening.protocol, opening.selector);
     if (verdict.ingress_rule.empty() && !opening.ingress_kept) {
       verdict.denier = target->id;
-      return drop(Reason::IngressDenied);
+      return end(Reason::IngressDenied);
     }
   }
   verdict.rule = verdict.ingress_rule.empty() ? verdict.egress_rule : verdict.ingress_rule;
