@@ -69,15 +69,17 @@ static __always_inline int write_reset(struct __sk_buff* skb, const struct layer
   return (int)bpf_skb_store_bytes(skb, ETH_LENGTH + ip_length(layer), &tcp, sizeof tcp, BPF_F_RECOMPUTE_CSUM);
 }
 
-/* Makes the packet the ICMP error about itself. Where the kernel completes the
- * checksum that it had, that falls into the error's unused field, as a zero. */
+/* Makes the packet the ICMP error about itself. Where the kernel still completes the
+ * checksum of the datagram that it was, that falls into the error's unused field: as a
+ * zero of IPv4; of IPv6, where the sum has a pseudo header, as the sum of that. So it is
+ * there from the beginning. */
 static __always_inline int write_prohibited(struct __sk_buff* skb, const struct layer* layer,
                                             const struct notice_way* way) {
   u32 v4 = layer->version == 4;
   struct {
     u8 type, code;
     u16 sum;
-    u32 unused;
+    u16 unused[2];
     u8 quote[sizeof(struct ipv6hdr) + 8];
   } icmp = {.type = v4 ? 3 : 1, .code = v4 ? 13 : 1};
   u32 quoted = ip_length(layer) + 8, length = 8 + quoted;
@@ -86,7 +88,9 @@ static __always_inline int write_prohibited(struct __sk_buff* skb, const struct 
     icmp.sum = (u16)~fold(sum_of(&icmp, sizeof icmp, 0));
   } else {
     if (bpf_skb_load_bytes(skb, ETH_LENGTH, icmp.quote, sizeof icmp.quote) != 0) return -1;
-    icmp.sum = (u16)~fold(sum_of(&icmp, sizeof icmp, pseudo_sum(way->from, way->to, IPPROTO_ICMPV6, sizeof icmp)));
+    u16 pseudo = fold(pseudo_sum(way->from, way->to, IPPROTO_ICMPV6, sizeof icmp));
+    if (layer->protocol == IPPROTO_UDP) icmp.unused[1] = pseudo;
+    icmp.sum = (u16)~fold(sum_of(&icmp, sizeof icmp, pseudo));
   }
   if (bpf_skb_change_tail(skb, ETH_LENGTH + ip_length(layer) + length, 0) != 0) return -1;
   if (write_ip(skb, layer, way, v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, length) != 0) return -1;

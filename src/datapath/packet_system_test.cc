@@ -768,6 +768,7 @@ TEST_F(PacketTest, TheNoticeOfACutIsAWholePacket) {
   const auto part = [](const Bytes& bytes, size_t from, size_t size) {
     return Bytes(bytes.begin() + static_cast<ptrdiff_t>(from), bytes.begin() + static_cast<ptrdiff_t>(from + size));
   };
+  const auto address = [](const net::Address& a) { return Bytes(a.bytes().begin(), a.bytes().end()); };
   std::vector<Bytes> sent;
   for (const net::IpHeader& from : {from_a_, from_a6_}) {
     const bool six = !from.source.is_v4();
@@ -794,9 +795,14 @@ TEST_F(PacketTest, TheNoticeOfACutIsAWholePacket) {
     if (!six) back.fragment = 0x4000;
     if (i % 3 == 0) {
       back.protocol = six ? kIcmp6 : kIcmp;
-      const Bytes quote = net::zeros(4) + part(packet, 14, ip + 8);
+      // Where the kernel completes the datagram's checksum at its end, it writes what is there.
+      const auto pseudo =
+          static_cast<uint16_t>(~net::checksum(address(back.source) + address(back.target) +
+                                               net::u32(static_cast<uint32_t>(8 + ip + 8)) + net::u32(kIcmp6)));
+      const Bytes quote = net::u16(0) + net::u16(six ? pseudo : 0) + part(packet, 14, ip + 8);
       const Bytes error = six ? net::icmp(back, 1, 1, quote) : net::icmp(back, 3, 13, quote);
       EXPECT_EQ(part(fate.bytes, 14, fate.bytes.size() - 14), net::ip(back, error));
+      EXPECT_EQ(net::checksum(error), six ? pseudo : 0);
       continue;
     }
     // The sender's went away as a copy: what is left is for the other end.
@@ -805,7 +811,6 @@ TEST_F(PacketTest, TheNoticeOfACutIsAWholePacket) {
     ASSERT_EQ(fate.bytes.size(), 14 + ip + 20);
     const Bytes reset = part(fate.bytes, 14 + ip, 20);
     EXPECT_EQ(part(fate.bytes, 14, ip), part(net::ip(on, reset), 0, ip));
-    const auto address = [](const net::Address& a) { return Bytes(a.bytes().begin(), a.bytes().end()); };
     EXPECT_EQ(net::checksum(address(on.source) + address(on.target) + net::u32(kTcp) + net::u32(20) + reset), 0);
     EXPECT_EQ(part(reset, 0, 8), part(packet, 14 + ip, 8)) << "ports, and where the receiver waits";
     EXPECT_EQ(reset[13], i % 3 == 1 ? 0x14 : 0x04) << "acknowledges what the packet did";
