@@ -32,17 +32,8 @@ Result<> check_form(const MethodDescriptor& method, const std::variant<Unary, St
 
 }  // namespace
 
-std::string_view name_of(Role role) {
-  switch (role) {
-    case Role::None: return "none";
-    case Role::Viewer: return "viewer";
-    case Role::Operator: return "operator";
-    case Role::Admin: return "admin";
-  }
-  CHECK(false);
-}
-
-Result<> Dispatch::add(const std::string& name, const Message& request, std::variant<Unary, Streaming, Upgrading> run) {
+Result<> Dispatch::add(const std::string& name, const Message& request, std::variant<Unary, Streaming, Upgrading> run,
+                       Effect effect) {
   const MethodDescriptor* method = descriptor_of(request, name);
   if (method == nullptr) return error(Code::Failed, "{} is not in the schema", name);
   if (method->input_type() != request.GetDescriptor()) {
@@ -51,7 +42,8 @@ Result<> Dispatch::add(const std::string& name, const Message& request, std::var
   const auto access = method->options().GetExtension(v1::access);
   if (access == v1::ACCESS_UNSET) return error(Code::Failed, "{} has no access policy", name);
   TRY_VOID(check_form(*method, run));
-  methods_[name] = Method{.access = static_cast<Role>(access), .request = &request, .run = std::move(run)};
+  methods_[name] =
+      Method{.access = static_cast<Role>(access), .effect = effect, .request = &request, .run = std::move(run)};
   return {};
 }
 

@@ -29,8 +29,14 @@ using Unary = std::function<Pending(const Caller&, const Message& request, Done)
 using Streaming = std::function<Result<std::unique_ptr<MessageStream>>(const Caller&, const Message& request)>;
 using Upgrading = std::function<Result<os::Fd>(const Caller&, const Message& request)>;
 
+enum class Effect {
+  Read,   // asks what is agreed, or what goes on
+  Write,  // changes what is agreed, or says what a change would do
+};
+
 struct Method {
   Role access = Role::None;
+  Effect effect = Effect::Read;
   const Message* request = nullptr;  // the prototype
   std::variant<Unary, Streaming, Upgrading> run;
 };
@@ -44,7 +50,8 @@ class Dispatch {
 
   // Takes the method up. It must be in the schema with this request, in this form
   // (stream, upgrade), and carry an access policy; else it is refused.
-  Result<> add(const std::string& name, const Message& request, std::variant<Unary, Streaming, Upgrading> run);
+  Result<> add(const std::string& name, const Message& request, std::variant<Unary, Streaming, Upgrading> run,
+               Effect effect = Effect::Read);
 
   // "Vpcs/Create" for a caller: NotFound, or Denied.
   Result<const Method*> find(std::string_view name, const Caller& caller) const;
@@ -60,7 +67,5 @@ class Dispatch {
 
 // With every method of the schema.
 std::unique_ptr<Dispatch> make_dispatch(Backend& backend);
-
-std::string_view name_of(Role role);
 
 }  // namespace weft::api

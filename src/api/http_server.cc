@@ -1,15 +1,12 @@
 #include "api/http_server.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <boost/asio/steady_timer.hpp>
-#include <cerrno>
 #include <set>
 
 #include "api/http_session.h"
-#include "base/text.h"
+#include "os/unix_socket.h"
 
 namespace weft::api {
 
@@ -22,9 +19,6 @@ namespace {
 // After a failed accept (no descriptor is left): the socket stays readable, and
 // trying again at once would only spin.
 constexpr std::chrono::milliseconds kAcceptPause{100};
-
-// Connections that have not been accepted yet.
-constexpr int kBacklog = 128;
 
 class UnixServer : public Server {
  public:
@@ -54,26 +48,6 @@ void tell_and_close(stream_protocol::socket& socket, const Error& error) {
   ::send(socket.native_handle(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-// Whether somebody listens at the path.
-bool answers(const std::string& path) {
-  asio::io_context loop;
-  stream_protocol::socket socket(loop);
-  boost::system::error_code fault;
-  socket.connect(stream_protocol::endpoint(path), fault);
-  return !fault;
-}
-
-Result<> make_way(const std::string& path) {
-  struct stat there {};
-  if (::lstat(path.c_str(), &there) != 0) {
-    return errno == ENOENT ? Result<>() : Result<>(base::errno_error("look at " + path, errno));
-  }
-  if (!S_ISSOCK(there.st_mode)) return error(Code::Conflict, "{} exists and is not a socket", base::printable(path));
-  if (answers(path)) return error(Code::Conflict, "another weftd listens at {}", base::printable(path));
-  if (::unlink(path.c_str()) != 0) return base::errno_error("remove " + path, errno);
-  return {};
-}
-
 UnixServer::~UnixServer() {
   *self_ = nullptr;
   boost::system::error_code ignored;
@@ -86,25 +60,11 @@ UnixServer::~UnixServer() {
 }
 
 Result<> UnixServer::open() {
-  if (options_.path.size() >= sizeof(sockaddr_un::sun_path)) {
-    return error(Code::Usage, "the socket's path {} is too long", base::printable(options_.path));
-  }
-  TRY_VOID(make_way(options_.path));
+  os::Fd socket = TRY(os::listen_unix(options_.path, options_.mode));
   boost::system::error_code fault;
-  const auto failed = [&](std::string_view doing) {
-    return error(Code::Failed, "{} {}: {}", doing, options_.path, fault.message());
-  };
-  acceptor_.open(stream_protocol(), fault);
-  if (fault) return failed("make a socket for");
-  acceptor_.bind(stream_protocol::endpoint(options_.path), fault);
-  if (fault) {
-    acceptor_.close();
-    return failed("bind");
-  }
-  // Everybody may connect; the credentials decide what they may do.
-  if (::chmod(options_.path.c_str(), 0666) != 0) return base::errno_error("open up " + options_.path, errno);
-  acceptor_.listen(kBacklog, fault);
-  if (fault) return failed("listen at");
+  acceptor_.assign(stream_protocol(), socket.get(), fault);
+  if (fault) return error(Code::Failed, "listen at {}: {}", options_.path, fault.message());
+  socket.release();
   accept();
   return {};
 }
@@ -136,12 +96,13 @@ void UnixServer::take(stream_protocol::socket socket) {
     return tell_and_close(socket,
                           error(Code::Denied, "{} has no role here; root and the group weft have one", caller.actor));
   }
+  const auto speaks = options_.forwarder == credentials->user ? Speaks::ForOthers : Speaks::ForItself;
   const auto gone = [self = self_](Session* session) {
     if (*self == nullptr) return;
     std::erase_if((*self)->sessions_, [session](const auto& held) { return held.get() == session; });
   };
   const auto session =
-      std::make_shared<Session>(std::move(socket), dispatch_, options_.limits, std::move(caller), gone);
+      std::make_shared<Session>(std::move(socket), dispatch_, options_, std::move(caller), speaks, gone);
   sessions_.insert(session);
   session->start();
 }

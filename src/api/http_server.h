@@ -7,11 +7,20 @@
 //
 // The caller is who connected (SO_PEERCRED). A caller without a role is told so
 // and let go before anything is read from it.
+//
+// A server may have another one answer: the request, judged by its caller's role,
+// goes there whole, with
+//
+//   Weft-Caller: ROLE ACTOR
+//
+// and the connection carries what comes back, until it ends with the answer.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "api/dispatch.h"
@@ -33,9 +42,15 @@ struct ServerLimits {
   std::chrono::milliseconds idle_time{60'000};
 };
 
+// A connection to the server that answers the method in our place; nothing: we do.
+using Elsewhere = std::function<std::optional<os::Fd>(const Method&)>;
+
 struct ServerOptions {
   std::string path;
+  mode_t mode = 0666;  // everybody may connect; the credentials decide what they may do
   Roles roles;
+  std::optional<uid_t> forwarder;  // whose Weft-Caller is believed; without it the caller is who connected
+  Elsewhere elsewhere;
   ServerLimits limits = {};
 };
 

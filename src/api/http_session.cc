@@ -102,7 +102,14 @@ void Session::take_head() {
   const std::string_view target = view(head.target());
   if (!target.starts_with(kPrefix)) return told(404, error(Code::NotFound, "it is POST /v1/<Service>/<Method>"));
   if (head.method() != http::verb::post) return told(405, error(Code::Usage, "every method is a POST"));
-  const auto method = dispatch_.find(target.substr(kPrefix.size()), caller_);
+  caller_ = peer_;
+  if (const auto named = head.find(kCallerHeader); speaks_ == Speaks::ForOthers && named != head.end()) {
+    auto caller = parse_caller(view(named->value()));
+    if (!caller.ok()) return told(400, caller.error());
+    caller_ = *std::move(caller);
+  }
+  method_name_ = target.substr(kPrefix.size());
+  const auto method = dispatch_.find(method_name_, caller_);
   if (!method.ok()) return told(http_status(method.error().code), method.error());
   method_ = *method;
   parser_->body_limit(body_limit());
@@ -135,11 +142,39 @@ void Session::take_request() {
     return answer_and_close(
         http_error(400, error(Code::Usage, "a request must wait for the answer to the one before"), Connection::Close));
   }
+  if (options_.elsewhere) {
+    if (auto there = options_.elsewhere(*method_)) return forward(*std::move(there));
+  }
   const std::unique_ptr<Message> request(method_->request->New());
   const auto parsed = schema::read_json_text(parser_->get().body(), *request);
   parser_.reset();
   if (!parsed.ok()) return answer(http_error(parsed.error(), connection()));
   std::visit([&](const auto& call) { run(call, *request); }, method_->run);
+}
+
+// The whole request, once; what comes back and what follows are bytes.
+void Session::forward(os::Fd there) {
+  const auto other = std::make_shared<Socket>(socket_.get_executor());
+  boost::system::error_code fault;
+  other->assign(boost::asio::local::stream_protocol(), there.get(), fault);
+  if (fault) return answer(http_error(error(Code::Failed, "forward the request: {}", fault.message()), connection()));
+  there.release();
+  const auto shape = std::holds_alternative<Upgrading>(method_->run) ? Shape::Upgrade : Shape::Plain;
+  out_ = http_forwarded(method_name_, caller_, framing_, shape, parser_->get().body());
+  parser_.reset();
+  asio::async_write(*other, asio::buffer(out_), kept([other](Session& self, const ErrorCode& write_fault, size_t) {
+    if (!write_fault) return self.relay(other);
+    const auto away = error(Code::Unavailable, "who answers that has just gone: try again");
+    self.answer_and_close(http_error(away, Connection::Close));
+  }));
+}
+
+void Session::relay(const std::shared_ptr<Socket>& other) {
+  const auto ended = [weak = weak_from_this()] {
+    if (const auto session = weak.lock()) session->close();
+  };
+  relay_ = std::make_shared<Relay>(std::move(socket_), std::move(*other), ended);
+  relay_->start();
 }
 
 void Session::run(const Unary& unary, const Message& request) {
@@ -214,11 +249,7 @@ void Session::run(const Upgrading& upgrading, const Message& request) {
   asio::async_write(socket_, asio::buffer(kUpgraded.data(), kUpgraded.size()),
                     kept([shared](Session& self, const ErrorCode& write_fault, size_t) {
                       if (write_fault) return self.close();
-                      const auto ended = [weak = self.weak_from_this()] {
-                        if (const auto session = weak.lock()) session->close();
-                      };
-                      self.relay_ = std::make_shared<Relay>(std::move(self.socket_), std::move(*shared), ended);
-                      self.relay_->start();
+                      self.relay(shared);
                     }));
 }
 

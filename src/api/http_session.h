@@ -17,18 +17,23 @@
 
 namespace weft::api {
 
+// Whether the peer's requests may name a caller.
+enum class Speaks { ForItself, ForOthers };
+
 class Session : public std::enable_shared_from_this<Session> {
  public:
   using Socket = boost::asio::local::stream_protocol::socket;
 
   // `gone` is called once, when the connection has ended.
-  Session(Socket socket, Dispatch& dispatch, const ServerLimits& limits, Caller caller,
+  Session(Socket socket, Dispatch& dispatch, const ServerOptions& options, Caller peer, Speaks speaks,
           std::function<void(Session*)> gone)
       : socket_(std::move(socket)),
         timer_(socket_.get_executor()),
         dispatch_(dispatch),
-        limits_(limits),
-        caller_(std::move(caller)),
+        options_(options),
+        limits_(options.limits),
+        peer_(std::move(peer)),
+        speaks_(speaks),
         gone_(std::move(gone)) {}
 
   void start() { await_request(); }
@@ -45,6 +50,8 @@ class Session : public std::enable_shared_from_this<Session> {
   size_t body_limit() const;
   void take_head();
   void take_request();
+  void forward(os::Fd there);
+  void relay(const std::shared_ptr<Socket>& other);
 
   void run(const Unary& unary, const Message& request);
   void run(const Streaming& streaming, const Message& request);
@@ -73,13 +80,17 @@ class Session : public std::enable_shared_from_this<Session> {
   Socket socket_;
   boost::asio::steady_timer timer_;
   Dispatch& dispatch_;
+  const ServerOptions& options_;
   const ServerLimits& limits_;
-  Caller caller_;
+  const Caller peer_;
+  const Speaks speaks_;
+  Caller caller_;  // of this request
   std::function<void(Session*)> gone_;
 
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   const Method* method_ = nullptr;
+  std::string method_name_;
   bool keep_alive_ = true;
   bool closed_ = false;
   bool watched_ = false;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/text.h"
 
 namespace weft::api {
 
@@ -28,6 +29,10 @@ std::string_view reason_of(int status) {
     case 505: return "HTTP Version Not Supported";
     default: return "Internal Server Error";
   }
+}
+
+std::string_view content_type(Framing framing) {
+  return framing == Framing::JsonLines ? "application/x-ndjson" : "text/event-stream";
 }
 
 std::string_view name_of(Connection connection) { return connection == Connection::Close ? "close" : "keep-alive"; }
@@ -72,7 +77,27 @@ std::string http_error(int status, const Error& error, Connection connection) {
 
 std::string http_stream_head(Framing framing, Connection connection) {
   return fmt::format("HTTP/1.1 200 OK\r\nContent-Type: {}\r\nTransfer-Encoding: chunked\r\nConnection: {}\r\n\r\n",
-                     framing == Framing::JsonLines ? "application/x-ndjson" : "text/event-stream", name_of(connection));
+                     content_type(framing), name_of(connection));
+}
+
+std::string http_forwarded(std::string_view method, const Caller& caller, Framing framing, Shape shape,
+                           std::string_view body) {
+  return fmt::format(
+      "POST /v1/{} HTTP/1.1\r\nHost: weft\r\n{}: {} {}\r\nAccept: {}\r\n{}Content-Length: {}\r\n\r\n{}", method,
+      kCallerHeader, name_of(caller.role), caller.actor, content_type(framing),
+      shape == Shape::Upgrade ? "Connection: close, Upgrade\r\nUpgrade: weft-frames\r\n" : "Connection: close\r\n",
+      body.size(), body);
+}
+
+Result<Caller> parse_caller(std::string_view header) {
+  constexpr size_t kLongestActor = 64;
+  const size_t space = header.find(' ');
+  const auto role = role_named(header.substr(0, space));
+  const std::string_view actor = space == std::string_view::npos ? "" : header.substr(space + 1);
+  if (!role || actor.empty() || actor.size() > kLongestActor) {
+    return error(Code::Usage, "{} is not ROLE ACTOR", base::printable(header));
+  }
+  return Caller{.role = *role, .actor = std::string(actor)};
 }
 
 std::string http_chunk(std::string_view bytes) { return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes); }

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/caller.h"
 #include "base/result.h"
 
 namespace weft::api {
@@ -20,6 +21,14 @@ std::string http_error(const Error& error, Connection connection);
 std::string http_error(int status, const Error& error, Connection connection);
 
 enum class Framing { JsonLines, ServerSentEvents };
+
+// A request for another server to answer, and on whose behalf.
+inline constexpr const char* kCallerHeader = "Weft-Caller";
+enum class Shape { Plain, Upgrade };
+std::string http_forwarded(std::string_view method, const Caller& caller, Framing framing, Shape shape,
+                           std::string_view body);
+Result<Caller> parse_caller(std::string_view header);
+
 std::string http_stream_head(Framing framing, Connection connection);
 std::string http_chunk(std::string_view bytes);
 std::string http_last_chunk();

@@ -87,17 +87,17 @@ void add_write(Dispatch& dispatch, const std::string& name, Result<Answer> (*wri
     }
     return nullptr;
   };
-  CHECK(dispatch.add(name, Request::default_instance(), Unary(run)).ok());
+  CHECK(dispatch.add(name, Request::default_instance(), Unary(run), Effect::Write).ok());
 }
 
 // A call with more to it than reading or drafting.
 template <class Request>
-void add_call(Dispatch& dispatch, const std::string& name,
+void add_call(Dispatch& dispatch, const std::string& name, Effect effect,
               Pending (*call)(Dispatch&, const Caller&, const Request&, Done)) {
   const auto run = [&dispatch, call](const Caller& caller, const Message& request, Done done) {
     return call(dispatch, caller, typed<Request>(request), std::move(done));
   };
-  CHECK(dispatch.add(name, Request::default_instance(), Unary(run)).ok());
+  CHECK(dispatch.add(name, Request::default_instance(), Unary(run), effect).ok());
 }
 
 // A stream of a backend's items as the schema's.

@@ -1,4 +1,5 @@
-// Carries bytes both ways between two connections until both directions ended.
+// Carries bytes both ways between two connections until both directions ended,
+// or the left one's peer is gone.
 #pragma once
 
 #include <array>
@@ -25,7 +26,9 @@ class Relay : public std::enable_shared_from_this<Relay> {
   };
 
   void pump(Socket& from, Socket& to, Pipe& pipe);
-  void half_ended(Socket& to);
+  void half_ended(Socket& from, Socket& to);
+  // One who has said all and is gone takes no answer either.
+  void close_when_gone(Socket& from);
 
   Socket left_;
   Socket right_;

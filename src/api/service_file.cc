@@ -76,8 +76,8 @@ Result<v1::FilesExportAnswer> export_files(const Asked& asked, const v1::FilesEx
 }  // namespace
 
 void add_files(Dispatch& dispatch) {
-  add_call(dispatch, "Files/Apply", apply_files);
-  add_call(dispatch, "Files/Plan", plan_files);
+  add_call(dispatch, "Files/Apply", Effect::Write, apply_files);
+  add_call(dispatch, "Files/Plan", Effect::Write, plan_files);
   add_read(dispatch, "Files/Export", export_files);
 }
 

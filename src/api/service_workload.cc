@@ -211,14 +211,14 @@ Result<os::Fd> exec(const Asked& asked, const v1::WorkloadExecRequest& request) 
 }  // namespace
 
 void add_workloads(Dispatch& dispatch) {
-  add_call(dispatch, "Workloads/Run", run);
+  add_call(dispatch, "Workloads/Run", Effect::Write, run);
   add_read(dispatch, "Workloads/List", list);
   add_read(dispatch, "Workloads/Get", get);
   add_write(dispatch, "Workloads/Stop", stop);
-  add_call(dispatch, "Workloads/Start", start);
+  add_call(dispatch, "Workloads/Start", Effect::Write, start);
   add_write(dispatch, "Workloads/Restart", restart);
-  add_call(dispatch, "Workloads/Remove", remove);
-  add_call(dispatch, "Workloads/Wait", wait);
+  add_call(dispatch, "Workloads/Remove", Effect::Write, remove);
+  add_call(dispatch, "Workloads/Wait", Effect::Read, wait);
   add_stream(dispatch, "Workloads/Logs", logs);
   add_upgrade(dispatch, "Workloads/Attach", attach);
   add_upgrade(dispatch, "Workloads/Exec", exec);

@@ -1,0 +1,24 @@
+// Stream sockets that have a path.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/result.h"
+#include "os/fd.h"
+
+namespace weft::os {
+
+// Listens at the path; takes it over from a process that is gone. Conflict if one
+// answers there, or if it is something else. The socket doesn't block.
+Result<Fd> listen_unix(const std::string& path, mode_t mode);
+
+// Unavailable: nobody listens there, or no more connections are taken now. The
+// socket doesn't block.
+Result<Fd> connect_unix(const std::string& path);
+
+// Who is at the other end of a connection: for the one who connected, who listens.
+Result<uid_t> peer_user(int socket);
+
+}  // namespace weft::os
