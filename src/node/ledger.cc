@@ -25,9 +25,9 @@ Result<std::unique_ptr<store::Store>> open_store(const std::string& directory) {
 
 }  // namespace
 
-Result<std::unique_ptr<Ledger>> Ledger::open(const Options& options, store::Writer::Post post, Changed changed) {
+Result<std::unique_ptr<Ledger>> Ledger::open(const Options& options, store::Writer::Post post, Listener listener) {
   auto store = TRY(open_store(options.directory).within("agreed state"));
-  std::unique_ptr<Ledger> ledger(new Ledger(options, std::move(store), std::move(changed)));
+  std::unique_ptr<Ledger> ledger(new Ledger(options, std::move(store), std::move(listener)));
   TRY_VOID(ledger->replay().within("agreed state"));
   ledger->writer_ = std::make_unique<store::Writer>(*ledger->store_, std::move(post));
   return ledger;
@@ -50,6 +50,21 @@ Result<> Ledger::replay() {
   return {};
 }
 
+std::vector<model::Object> Ledger::durable_objects() const {
+  if (pending_.empty()) return state_.objects();
+  model::State durable = state_;
+  for (auto it = pending_.rbegin(); it != pending_.rend(); ++it) durable.undo(it->changes);
+  return durable.objects();
+}
+
+std::optional<std::vector<store::Entry>> Ledger::entries_behind(uint64_t revision, size_t most) const {
+  if (revision > durable_ || durable_ - revision > most) return std::nullopt;
+  if (revision == durable_) return std::vector<store::Entry>();
+  auto entries = store_->read(revision + 1, durable_ - revision);
+  if (!entries.ok() || entries->size() != durable_ - revision) return std::nullopt;
+  return *std::move(entries);
+}
+
 Result<model::Changes> Ledger::rehearse(const model::Command& command) {
   auto changes = TRY(state_.apply(command));
   state_.undo(changes);
@@ -64,20 +79,22 @@ Result<> Ledger::commit(model::Command command, Done done) {
     if (pending_.empty()) {
       done(durable_);
     } else {
-      pending_.push_back({head_, {}, std::move(done)});
+      pending_.push_back({.revision = head_, .changes = {}, .bytes = {}, .done = std::move(done)});
     }
     return {};
   }
   const uint64_t revision = head_ + 1;
-  auto queued = writer_->append({{.revision = revision, .bytes = schema::encode(command)}},
+  std::string bytes = schema::encode(command);
+  std::string kept = listener_.durable ? bytes : std::string();
+  auto queued = writer_->append({{.revision = revision, .bytes = std::move(bytes)}},
                                 [this, revision](Result<> outcome) { settled(revision, std::move(outcome)); });
   if (!queued.ok()) {
     state_.undo(changes);
     return std::move(queued).error().within("too many changes at once");
   }
   head_ = revision;
-  pending_.push_back({revision, changes, std::move(done)});
-  changed_(changes);
+  pending_.push_back({.revision = revision, .changes = changes, .bytes = std::move(kept), .done = std::move(done)});
+  listener_.changed(changes);
   return {};
 }
 
@@ -91,6 +108,9 @@ void Ledger::settled(uint64_t revision, Result<> outcome) {
   while (!pending_.empty() && pending_.front().revision <= revision) {
     Pending ready = std::move(pending_.front());
     pending_.pop_front();
+    if (listener_.durable && !ready.changes.empty()) {
+      listener_.durable({.revision = ready.revision, .bytes = std::move(ready.bytes)}, ready.changes);
+    }
     ready.done(ready.revision);
   }
   snapshot_if_due();
@@ -106,7 +126,7 @@ void Ledger::take_back(const Error& why) {
     for (auto change = it->changes.rbegin(); change != it->changes.rend(); ++change) {
       reversed.push_back({.before = change->after, .after = change->before});
     }
-    if (!reversed.empty()) changed_(reversed);
+    if (!reversed.empty()) listener_.changed(reversed);
   }
   head_ = durable_;
   for (Pending& pending : failed) pending.done(Error(why));

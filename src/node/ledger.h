@@ -19,16 +19,24 @@ class Ledger {
     std::string directory;             // of the state, on a disk that keeps it
     uint64_t snapshot_every = 10'000;  // commands
   };
-  // What a command did, in the state already. Called for the undoing, too.
-  using Changed = std::function<void(const model::Changes&)>;
+  struct Listener {
+    // What a command did, in the state already. Called for the undoing, too.
+    std::function<void(const model::Changes&)> changed = [](const model::Changes&) {};
+    // A command that is durable and what it did, before its `done`. Nobody listens: nothing.
+    std::function<void(store::Entry, const model::Changes&)> durable;
+  };
   using Done = std::function<void(Result<uint64_t>)>;
 
   // Opens the log, or founds a new one in an empty directory, and brings the state
   // to its head. `post` runs a function on the loop's thread.
-  static Result<std::unique_ptr<Ledger>> open(const Options& options, store::Writer::Post post, Changed changed);
+  static Result<std::unique_ptr<Ledger>> open(const Options& options, store::Writer::Post post, Listener listener);
 
   const model::State& state() const { return state_; }
   uint64_t revision() const { return durable_; }
+  // Every object as of revision().
+  std::vector<model::Object> durable_objects() const;
+  // The durable entries behind a revision; absent: more than `most`, or not kept.
+  std::optional<std::vector<store::Entry>> entries_behind(uint64_t revision, size_t most) const;
   const std::string& cluster() const { return store_->cluster(); }
   // Why nothing is accepted now; empty: commands are.
   const std::string& read_only() const { return read_only_; }
@@ -45,11 +53,12 @@ class Ledger {
   struct Pending {
     uint64_t revision;
     model::Changes changes;
+    std::string bytes;  // if somebody listens
     Done done;
   };
 
-  Ledger(Options options, std::unique_ptr<store::Store> store, Changed changed)
-      : options_(std::move(options)), store_(std::move(store)), changed_(std::move(changed)) {}
+  Ledger(Options options, std::unique_ptr<store::Store> store, Listener listener)
+      : options_(std::move(options)), store_(std::move(store)), listener_(std::move(listener)) {}
   Result<> replay();
   void settled(uint64_t revision, Result<> outcome);
   void take_back(const Error& why);
@@ -57,7 +66,7 @@ class Ledger {
 
   Options options_;
   std::unique_ptr<store::Store> store_;
-  Changed changed_;
+  Listener listener_;
   model::State state_;
   uint64_t head_ = 0;     // of what the state has
   uint64_t durable_ = 0;  // of what the log has

@@ -6,6 +6,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <filesystem>
+#include <map>
 
 #include "node/daemon.h"
 #include "os/supervisor.h"
@@ -35,11 +36,13 @@ int serve(const weft::node::Options& options) {
     if (!fault) loop.stop();
   });
   const auto daemon = weft::node::Daemon::open(loop, options);
+  if (loop.stopped()) return 0;
   if (!daemon.ok()) return fail(daemon.error());
-  spdlog::info("ready: {}", options.socket);
+  spdlog::info("ready: {}", options.role == weft::node::Role::Data ? options.data_socket() : options.socket);
   tell("READY=1");
   loop.run();
   tell("STOPPING=1");
+  if (const auto outcome = (*daemon)->outcome(); !outcome.ok()) return fail(outcome.error());
   spdlog::info("ends; workloads and traffic go on");
   return 0;
 }
@@ -49,6 +52,10 @@ int serve(const weft::node::Options& options) {
 int main(int argc, char** argv) {
   weft::node::Options options;
   CLI::App app("weftd: one private cloud network of this machine's workloads");
+  const std::map<std::string, weft::node::Role> roles = {
+      {"all", weft::node::Role::All}, {"control", weft::node::Role::Control}, {"data", weft::node::Role::Data}};
+  app.add_option("--role", options.role, "what is agreed (control), what goes on here (data), or all in one process")
+      ->transform(CLI::CheckedTransformer(roles).description("all|control|data"));
   app.add_option("--instance", options.instance, "a name, so that several can share the machine")
       ->envname("WEFT_INSTANCE");
   app.add_option("--state-directory", options.state_directory, "what survives a power cycle (/var/lib/weft)");
@@ -56,7 +63,7 @@ int main(int argc, char** argv) {
   app.add_option("--socket", options.socket, "where the command line finds us")->envname("WEFT_SOCKET");
   app.add_option("--shim", options.shim, "path of weft-shim")->default_val(beside_us("weft-shim"));
   bool remove = false;
-  app.add_flag("--remove", remove, "end everything of the instance but its agreed state, then exit");
+  app.add_flag("--remove", remove, "end everything of the instance's role but the agreed state, then exit");
   app.set_version_flag("--version", "weftd 0.1.0");
   CLI11_PARSE(app, argc, argv);
 

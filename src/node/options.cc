@@ -2,6 +2,11 @@
 
 namespace weft::node {
 
+std::string Options::service() const {
+  const std::string name = role == Role::All ? "weftd" : "weftd-data";
+  return instance.empty() ? name + ".service" : name + "@" + instance + ".service";
+}
+
 Options with_defaults(Options options) {
   const std::string base = options.names().base();
   const auto fill = [](std::string& field, const std::string& usual) {
