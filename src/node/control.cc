@@ -110,6 +110,7 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   void pulse();
   void gather_problems();
   std::optional<os::Fd> elsewhere(const api::Method& method) const;
+  std::string since() const { return base::format_time(enforcement_.away_since().value_or(now())); }
   Error away() const;
 
   boost::asio::io_context& loop_;
@@ -182,7 +183,7 @@ std::optional<os::Fd> Control::elsewhere(const api::Method& method) const {
 
 Error Control::away() const {
   return error(Code::Unavailable, "what goes on can't be asked: the data plane is away since {} (systemctl start {})",
-               base::format_time(enforcement_.away_since().value_or(now())), options_.service());
+               since(), options_.service());
 }
 
 std::optional<api::RunStatus> Control::status(const model::WorkloadId& id) const {
@@ -208,7 +209,7 @@ std::string Control::metrics() const {
 std::vector<api::Check> Control::doctor() {
   return {{.check = "data plane",
            .health = api::Health::Bad,
-           .what = away().what,
+           .what = "away since " + since(),
            .advice = "systemctl start " + options_.service()}};
 }
 
