@@ -31,7 +31,8 @@ install_programs() {
   # Where weftd really is, there it looks for weft-shim.
   install -d "$tree/usr/sbin"
   ln -s ../libexec/weft/weftd "$tree/usr/sbin/weftd"
-  install -D -m 644 packaging/weftd.service "$tree/lib/systemd/system/weftd.service"
+  install -d "$tree/lib/systemd/system"
+  install -m 644 packaging/weftd{,-control,-data}.service "$tree/lib/systemd/system/"
 }
 
 install_pages() {

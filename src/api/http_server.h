@@ -43,7 +43,8 @@ struct ServerLimits {
 };
 
 // A connection to the server that answers the method in our place; nothing: we do.
-using Elsewhere = std::function<std::optional<os::Fd>(const Method&)>;
+// An error is the answer.
+using Elsewhere = std::function<Result<std::optional<os::Fd>>(const Method&)>;
 
 struct ServerOptions {
   std::string path;

@@ -143,7 +143,9 @@ void Session::take_request() {
         http_error(400, error(Code::Usage, "a request must wait for the answer to the one before"), Connection::Close));
   }
   if (options_.elsewhere) {
-    if (auto there = options_.elsewhere(*method_)) return forward(*std::move(there));
+    auto there = options_.elsewhere(*method_);
+    if (!there.ok()) return answer(http_error(there.error(), connection()));
+    if (*there) return forward(**std::move(there));
   }
   const std::unique_ptr<Message> request(method_->request->New());
   const auto parsed = schema::read_json_text(parser_->get().body(), *request);

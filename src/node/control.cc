@@ -109,7 +109,7 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   void hand_out(store::Entry entry, const model::Changes& changes);
   void pulse();
   void gather_problems();
-  std::optional<os::Fd> elsewhere(const api::Method& method) const;
+  Result<std::optional<os::Fd>> elsewhere(const api::Method& method) const;
   std::string since() const { return base::format_time(enforcement_.away_since().value_or(now())); }
   Error away() const;
 
@@ -121,7 +121,8 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   feed::Enforcement enforcement_;
   std::set<std::shared_ptr<Peer>> peers_;
   Peer* data_ = nullptr;  // the one of them who follows
-  std::string refusal_;   // of the peer that was let go last
+  std::string refusal_;   // of the peer that was refused last
+  std::string logged_;    // why one went, last
   std::map<model::WorkloadId, api::RunState> runs_;
   std::set<model::WorkloadId> announced_;
   diagnosis::Problems problems_;
@@ -174,11 +175,9 @@ void Control::hand_out(store::Entry entry, const model::Changes& changes) {
 }
 
 // A request for what goes on, while there is somebody who knows.
-std::optional<os::Fd> Control::elsewhere(const api::Method& method) const {
-  if (method.effect == api::Effect::Write || enforcement_.away_since()) return std::nullopt;
-  auto connection = connect_trusted(options_.data_socket());
-  if (!connection.ok()) return std::nullopt;
-  return *std::move(connection);
+Result<std::optional<os::Fd>> Control::elsewhere(const api::Method& method) const {
+  if (method.effect == api::Effect::Write || enforcement_.away_since()) return std::optional<os::Fd>();
+  return std::optional(TRY(connect_trusted(options_.data_socket()).within("ask the data plane")));
 }
 
 Error Control::away() const {
@@ -267,6 +266,7 @@ void Control::replace_data(Peer& peer) {
   data_ = &peer;
   runs_.clear();
   refusal_.clear();
+  logged_.clear();
   spdlog::info("a data plane follows");
 }
 
@@ -288,7 +288,7 @@ void Control::drop(const Peer* peer, const Error& why) {
   const bool is_data = peer == data_;
   peer->connection->close();
   std::erase_if(peers_, [peer](const auto& held) { return held.get() == peer; });
-  spdlog::info("feed: {}", why.what);
+  if (why.what != logged_) spdlog::info("feed: {}", logged_ = why.what);
   if (!is_data) return;
   data_ = nullptr;
   enforcement_.lost(clocks_now());

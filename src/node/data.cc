@@ -19,7 +19,9 @@ namespace {
 
 using base::Code;
 
-constexpr auto kRetry = std::chrono::milliseconds(200);  // between attempts to reach the control plane
+// Between attempts to reach the control plane, and after it has hung up on us.
+constexpr auto kRetry = std::chrono::milliseconds(200);
+constexpr auto kRefused = std::chrono::seconds(2);
 // The control plane forwards as many as it has, and root may ask by itself.
 constexpr size_t kMostConnections = 512;
 
@@ -45,7 +47,7 @@ class Data : public Daemon, public DataPlane {
   enum class Control { Away, There };
 
   void connect();
-  void retry_soon();
+  void retry_after(std::chrono::milliseconds pause);
   Result<> begin();
   Result<> open_door();
   Result<> hear(std::string_view bytes);
@@ -106,11 +108,11 @@ void Data::connect() {
   const auto begun = begin();
   if (begun.ok()) return;
   if (const std::string& why = begun.error().what; why != refusal_) spdlog::info("{}", refusal_ = why);
-  retry_soon();
+  retry_after(kRetry);
 }
 
-void Data::retry_soon() {
-  retry_timer_.expires_after(kRetry);
+void Data::retry_after(std::chrono::milliseconds pause) {
+  retry_timer_.expires_after(pause);
   retry_timer_.async_wait([this](const auto& fault) {
     if (!fault) connect();
   });
@@ -129,7 +131,7 @@ void Data::lose(const Error& why) {
   connection_.reset();
   if (why.what != refusal_) spdlog::info("{}", refusal_ = why.what);
   set_control(Control::Away, why.what);
-  retry_soon();
+  retry_after(follower_.follows() ? kRetry : kRefused);
 }
 
 Result<> Data::hear(std::string_view bytes) {

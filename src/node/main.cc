@@ -32,12 +32,14 @@ void tell(std::string_view state) {
 int serve(const weft::node::Options& options) {
   boost::asio::io_context loop(1);
   boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
+  bool asked_to_stop = false;
   signals.async_wait([&](const auto& fault, int) {
-    if (!fault) loop.stop();
+    if (fault) return;
+    asked_to_stop = true;
+    loop.stop();
   });
   const auto daemon = weft::node::Daemon::open(loop, options);
-  if (loop.stopped()) return 0;
-  if (!daemon.ok()) return fail(daemon.error());
+  if (!daemon.ok()) return asked_to_stop ? 0 : fail(daemon.error());
   spdlog::info("ready: {}", options.role == weft::node::Role::Data ? options.data_socket() : options.socket);
   tell("READY=1");
   loop.run();
