@@ -41,10 +41,12 @@ in_copy weft help >/dev/null || fail 'weft does not run'
 in_copy man --warnings weft >/dev/null || fail 'there is no manual page'
 in_copy bash -c '. /usr/share/bash-completion/completions/weft' || fail 'the completion is no bash'
 in_copy getent group weft >/dev/null || fail 'there is no group weft'
-[ -e "$work/root/lib/systemd/system/weftd.service" ] || fail 'there is no unit'
-if command -v systemd-analyze >/dev/null; then
-  in_copy systemd-analyze verify /lib/systemd/system/weftd.service || fail 'systemd finds fault with the unit'
-fi
+for unit in weftd weftd-control weftd-data; do
+  [ -e "$work/root/lib/systemd/system/$unit.service" ] || fail "there is no unit $unit"
+  if command -v systemd-analyze >/dev/null; then
+    in_copy systemd-analyze verify "/lib/systemd/system/$unit.service" || fail "systemd finds fault with the unit $unit"
+  fi
+done
 in_copy dpkg --install /tmp/weft.deb >/dev/null || fail 'it does not install over itself'
 in_copy dpkg --purge weft || fail 'it does not purge'
 
