@@ -67,10 +67,10 @@ TEST_F(ConnectionTest, EndsWhenAMessageIsRefused) {
 
 TEST_F(ConnectionTest, APeerThatDoesNotReadIsLetGo) {
   const std::string megabyte(1 << 20, 'x');
-  for (size_t sent = 0; sent <= Connection::kMostQueued; sent += megabyte.size()) {
-    EXPECT_TRUE(ended_.empty());
+  for (size_t queued = megabyte.size(); queued < Connection::kMostQueued; queued += megabyte.size()) {
     connection_->send(megabyte);
     loop_.poll();
+    EXPECT_TRUE(ended_.empty());
   }
   connection_->send(megabyte);
   loop_.poll();

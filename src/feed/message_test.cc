@@ -23,8 +23,8 @@ TEST(FeedMessage, EachComesBackAsItWent) {
     EXPECT_TRUE(*back == message);
   }
   const std::vector<ToControl> to_control = {
-      Hello{.cluster = "c-1", .revision = 7}, Enforced{.revision = 8}, Run{.workload = workload, .state = {}},
-      Run{.workload = workload, .state = api::RunState::Created}, Ended{.workload = workload}};
+      Hello{.cluster = "c-1", .revision = 7}, Enforced{.revision = 8}, feed::Run{.workload = workload, .state = {}},
+      feed::Run{.workload = workload, .state = api::RunState::Created}, Ended{.workload = workload}};
   for (const ToControl& message : to_control) {
     const auto back = parse_to_control(encode(message));
     ASSERT_TRUE(back.ok()) << back.error().what;

@@ -31,7 +31,8 @@ class Agreement {
   model::MachineId machine_;
 };
 
-// Takes a workload away that was to go with its end; `done` if there was one.
+// Takes a workload away that was to go with its end. Without such a one nothing is
+// done, and nobody is told.
 void remove_ended(api::Backend& backend, api::AddressCursors& cursors, const model::WorkloadId& id,
                   std::function<void(Result<uint64_t>)> done);
 

@@ -121,7 +121,7 @@ class DataPlane : public api::Backend {
   uint64_t events_lost_ = 0;
 };
 
-// The workload is over: how the API says that a run went.
+// Whether it ran and will not be started again by itself.
 bool is_over(const api::RunStatus& status);
 
 // Ends everything of the instance on this machine that a data plane made.

@@ -221,4 +221,5 @@ stop_process "$data" TERM
 refused 0 '' "$WEFT_BIN/weftd" --role data --remove
 stop_process "$control" TERM
 refused 0 '' "$WEFT_BIN/weftd" --role control --remove
+! grep -hE 'Sanitizer|runtime error' /run/control.log /run/data.log || fail 'a process ended badly'
 [ -z "$(find /run/weft -mindepth 1)" ] || fail "files are left: $(find /run/weft)"
