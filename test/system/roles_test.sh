@@ -156,6 +156,35 @@ kill -CONT "$data"
 until_true 10 in_step || fail "it is not seen that it goes on: $(weft status)"
 weft sg create hung --vpc lab >/dev/null
 
+echo '# writes while either dies again and again: each that is done is agreed, and both have the same'
+write_on() { # FIRST LAST: prints what was done
+  local i code
+  for i in $(seq "$1" "$2"); do
+    code=0
+    weft pl create "storm$i" "192.0.2.$i/32" >/dev/null 2>&1 || code=$?
+    case $code in
+      0 | 6) [ "$code" = 6 ] || echo "storm$i" ;;
+      *) echo "ended with $code" ;;
+    esac
+  done
+}
+for writer in 0 1 2; do write_on $((writer * 40 + 1)) $((writer * 40 + 40)) >"/run/work/storm$writer" & writers[writer]=$!; done
+for round in 1 2 3; do
+  stop_process "$data" KILL
+  start_data
+  stop_process "$control" KILL
+  start_control
+done
+wait "${writers[@]}"
+until_true "$patience" in_step || fail "not in step: $(weft status)"
+weft pl ls -o yaml | sed -nE 's/^ *-? *name: "?(storm[0-9]+)"?$/\1/p' | sort >/run/work/storm
+[ -z "$(sort /run/work/storm[012] | comm -23 - /run/work/storm)" ] ||
+  fail "done, and gone: $(sort /run/work/storm[012] | comm -23 - /run/work/storm)"
+with_data=$(weft export)
+stop_process "$data" TERM
+[ "$(weft export)" = "$with_data" ] || fail "the planes differ: $(diff <(weft export) - <<<"$with_data")"
+start_data
+
 echo '# strangers'
 as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 refused 5 'no role' as_nobody weft ps
