@@ -156,6 +156,14 @@ kill -CONT "$data"
 until_true 10 in_step || fail "it is not seen that it goes on: $(weft status)"
 weft sg create hung --vpc lab >/dev/null
 
+echo '# a control plane that hangs'
+kill -STOP "$control"
+until_true 20 silent || fail "the data plane doesn't see it: $(weft --socket /run/weft/data.sock status)"
+kill -CONT "$control"
+until_true 10 in_step || fail "not in step again: $(weft status)"
+heard() { ! silent; }
+until_true 10 heard || fail "the data plane doesn't see it go on: $(weft --socket /run/weft/data.sock status)"
+
 echo '# writes while either dies again and again: each that is done is agreed, and both have the same'
 write_on() { # FIRST LAST: prints what was done
   local i code
