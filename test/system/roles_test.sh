@@ -81,6 +81,7 @@ shows 'live: ALLOW' weft trace lab/two lab/server:6379 --live || fail 'a live tr
 shows 10.30.1.20 weft flows --since 1h || fail 'no flows'
 shows 'workload.running *server' weft events || fail "no events: $(weft events)"
 shows . weft explain server || fail 'nothing is explained'
+shows 'After=weftd-data.service' weft tni unit-dropin lab/one legacy.service || fail 'a unit is ordered after another one'
 refused 9 '+ vpc shop' weft plan -f "$here/../../examples/two-tier.yaml"
 weft apply -f "$here/../../examples/two-tier.yaml" >/dev/null || fail 'the example is refused'
 refused 0 '' weft plan -f "$here/../../examples/two-tier.yaml"
