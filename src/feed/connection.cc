@@ -28,7 +28,7 @@ void Connection::read() {
   socket_.async_read_some(asio::buffer(in_), [this, self = shared_from_this()](const error_code& fault, size_t count) {
     if (phase_ == Phase::Closed) return;
     if (fault) return end(error(Code::Unavailable, "the feed's connection ended: {}", fault.message()));
-    if (auto taken = take({in_.data(), count}); !taken.ok()) return end(std::move(taken).error());
+    if (const auto taken = take({in_.data(), count}); !taken.ok()) return end(taken.error());
     if (phase_ == Phase::Open) read();
   });
 }
@@ -79,7 +79,7 @@ void Connection::close() {
   socket_.close(ignored);
 }
 
-void Connection::end(Error why) {
+void Connection::end(const Error& why) {
   if (phase_ == Phase::Closed) return;
   close();
   const auto ended = std::move(events_.ended);

@@ -41,7 +41,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read();
   Result<> take(std::string_view bytes);
   void write();
-  void end(Error why);
+  void end(const Error& why);
 
   Socket socket_;
   FrameReader reader_;
