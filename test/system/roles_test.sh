@@ -170,7 +170,7 @@ write_on() { # FIRST LAST: prints what was done
   local i code
   for i in $(seq "$1" "$2"); do
     code=0
-    weft pl create "storm$i" "192.0.2.$i/32" >/dev/null 2>&1 || code=$?
+    timeout 60 weft pl create "storm$i" "192.0.2.$i/32" >/dev/null 2>&1 || code=$?
     case $code in
       0 | 6) [ "$code" = 6 ] || echo "storm$i" ;;
       *) echo "ended with $code" ;;
