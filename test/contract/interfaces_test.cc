@@ -92,6 +92,7 @@ TEST_F(Interfaces, RT_2_WhatLeadsNowhereIsDroppedUnderItsReason) {
   const Tni sender = attached(tni("sender", "10.20.1.7"), "web");
   expect_accepted(sender);
   expect_accepted(tni("detached", "10.20.1.9"));
+  expect_accepted(rule(1, "default", Direction::Out, "all", prefix("0.0.0.0/0")));
   EXPECT_EQ(reason(opening(sender, "10.20.1.7", "10.20.1.9")), Reason::NoEndpoint);
   EXPECT_EQ(reason(opening(sender, "10.20.1.7", "10.20.200.9")), Reason::NoEndpoint);
   EXPECT_EQ(reason(opening(sender, "10.20.1.7", "192.0.2.9")), Reason::NoRoute);

@@ -41,8 +41,8 @@ breaks 30 inside ip link set eth0 mtu 900
 breaks 30 own tc qdisc del dev "$device" ingress
 breaks 30 own tc filter del block 1
 breaks 30 own ip link del "$device"
-breaks 30 bash -c 'bpftool map delete pinned /run/weft/bpf/v*/devices key hex $(printf "%02x " \
-  $(bpftool -j map dump pinned /run/weft/bpf/v*/devices | grep -oE "\"key\":\[[^]]*" | head -n 1 | grep -oE "0x[0-9a-f]{2}"))'
+breaks 30 bash -c 'bpftool map delete pinned /run/weft/bpf/v*/endpoints key hex $(printf "%02x " \
+  $(bpftool -j map dump pinned /run/weft/bpf/v*/endpoints | grep -oE "\"key\":\[[^]]*" | head -n 1 | grep -oE "0x[0-9a-f]{2}"))'
 breaks 30 bash -c 'rm /run/weft/bpf/v*/flows'
 breaks 30 ip netns del "weft-$web"
 breaks 30 gateway nft flush ruleset

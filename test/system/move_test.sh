@@ -40,7 +40,7 @@ owned() { weft tni show shop/mover -o yaml | grep -vE '^epoch:|^ +(packets|bytes
 without_new() { sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/ifindex [0-9]+//; s/alias (tni-[^ ]*) .*/alias \1/; s/ qlen [0-9]+//'; }
 maps() {
   local map
-  for map in endpoints devices ranges; do
+  for map in endpoints gateways ranges; do
     echo "## $map"
     bpftool map dump pinned "/run/weft/bpf/v1/$map" | grep -c '"kind":\|"value":' || true
   done
