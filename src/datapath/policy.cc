@@ -6,10 +6,11 @@ namespace weft::datapath {
 
 static_assert(2 * model::kLargestPolicy.entries <= abi::MOST_PREFIXES);
 static_assert(2 * model::kLargestPolicy.entries <= abi::MOST_IDENTITIES);
-static_assert(2 * model::kLargestPolicy.entries <= abi::MOST_CHOICES);
 static_assert(2 * model::kLargestPolicy.kinds <= abi::MOST_CELLS);
-static_assert(2 * model::kLargestPolicy.rules <= abi::MOST_RULES);
-static_assert(2 * model::kMostTnisPerMachine <= abi::MOST_SETS);
+static_assert(2 * model::kLargestPolicy.choices < abi::MOST_CHOICES);
+static_assert(2 * model::kLargestPolicy.rules < abi::MOST_RULES);
+static_assert(2 * model::kLargestPolicy.sets < abi::MOST_SETS);
+static_assert(2 * model::kLargestPolicy.groups < abi::MOST_GROUPS);
 
 using model::GroupId;
 using net::Prefix;

@@ -125,10 +125,13 @@ RC_GTEST_PROP(Policy, TheTablesAreNoLargerThanTheirBudget, (uint64_t seed)) {
     const PolicyTables& tables = run.policy.tables();
     RC_ASSERT(tables.prefixes.size() + tables.identities.size() <= size.entries);
     RC_ASSERT(tables.cells.size() <= size.kinds);
+    RC_ASSERT(tables.choices.size() <= size.choices);
     RC_ASSERT(tables.rules.size() <= size.rules);
-    const bool expire = std::any_of(tables.rules.begin(), tables.rules.end(),
-                                    [](const auto& rule) { return rule.second.until.has_value(); });
-    RC_ASSERT(expire || tables.choices.size() <= size.entries);
+    RC_ASSERT(tables.sets.size() == size.sets);
+    std::set<uint32_t> groups;
+    for (const auto& [slot, row] : tables.sets) groups.insert(row.groups.begin(), row.groups.end());
+    for (const auto& [key, rule_class] : tables.identities) groups.insert(key.group);
+    RC_ASSERT(groups.size() <= size.groups);
   }
 }
 

@@ -93,6 +93,8 @@ class State {
   // Carries the command out, or refuses it and changes nothing. The error names
   // the field, the value and who holds what was asked for.
   Result<Changes> apply(const Command& command);
+  // Carries out what was applied before, whatever was the most there might be then.
+  Result<> replay(const Command& command);
   // Takes changes back that apply() made, latest first. (A commit that failed.)
   void undo(const Changes& changes);
   // What a snapshot needs: every object, in an order in which they can be put.
@@ -110,9 +112,11 @@ class State {
   void set(const Change& change);
   enum class Step { Add, Drop };
   void index(const Object& object, Step step);
-  void budget(const Object& object, Step step);
   size_t prefixes_of(const Peer& peer) const;
+  Result<Changes> carry_out(const Command& command);
+  Result<> check(const Changes& changes) const;
   Result<> check_budget(const PolicySize& before) const;
+  void rest(const Changes& changes, base::WallTime since);
   Result<> check(const Change& change) const;
   Result<> check_name(const Object& object) const;
 

@@ -42,7 +42,7 @@ Result<> Ledger::replay() {
     for (const store::Entry& entry : TRY(store_->read(head_ + 1, kReplayAtOnce))) {
       const std::string where = "command " + std::to_string(entry.revision);
       const model::Command command = TRY(schema::parse_command(entry.bytes).within(where));
-      TRY_VOID(state_.apply(command).within(where));
+      TRY_VOID(state_.replay(command).within(where));
       head_ = entry.revision;
     }
   }
