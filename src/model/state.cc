@@ -305,6 +305,18 @@ std::vector<Object> State::objects() const {
   return all;
 }
 
+Snapshot State::snapshot() const {
+  Snapshot snapshot{.objects = objects(), .resting = {}};
+  for (const auto& [place, since] : resting_) snapshot.resting.push_back({place.first, place.second, since});
+  return snapshot;
+}
+
+State State::of(Snapshot snapshot) {
+  State state = of(std::move(snapshot.objects));
+  for (const Rest& rest : snapshot.resting) state.resting_[{rest.vpc, rest.address}] = rest.since;
+  return state;
+}
+
 State State::of(std::vector<Object> objects) {
   State state;
   for (Object& object : objects) state.set({.before = std::nullopt, .after = std::move(object)});

@@ -48,6 +48,21 @@ struct Change {
 };
 using Changes = std::vector<Change>;
 
+// An address that nobody has any more.
+struct Rest {
+  VpcId vpc;
+  net::Address address;
+  base::WallTime since;
+  bool operator==(const Rest&) const = default;
+};
+
+// What the state at one revision is made of, the objects in an order in which they
+// can be put.
+struct Snapshot {
+  std::vector<Object> objects;
+  std::vector<Rest> resting;
+};
+
 template <class T>
 using Table = std::map<decltype(T::id), T>;
 
@@ -97,10 +112,11 @@ class State {
   Result<> replay(const Command& command);
   // Takes changes back that apply() made, latest first. (A commit that failed.)
   void undo(const Changes& changes);
-  // What a snapshot needs: every object, in an order in which they can be put.
   std::vector<Object> objects() const;
+  Snapshot snapshot() const;
   // The state with exactly these objects. They were valid when they were written.
   static State of(std::vector<Object> objects);
+  static State of(Snapshot snapshot);
 
  private:
   struct Name {
@@ -136,6 +152,13 @@ class State {
   std::map<SubnetId, std::set<BlockId>> blocks_of_;
   PolicyBudget budget_;
 };
+
+template <class F>
+void fields(F&& f, Rest& r) {
+  f("vpc", r.vpc);
+  f("address", r.address);
+  f("since", r.since);
+}
 
 template <class Tag>
 struct ObjectOf;

@@ -35,7 +35,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const Options& options, store::Writ
 
 Result<> Ledger::replay() {
   if (const auto snapshot = TRY(store_->latest_snapshot())) {
-    state_ = model::State::of(TRY(schema::parse_objects(snapshot->bytes).within("snapshot")));
+    state_ = model::State::of(TRY(schema::parse_snapshot(snapshot->bytes).within("snapshot")));
     head_ = snapshot_ = snapshot->revision;
   }
   while (head_ < store_->head()) {
@@ -146,7 +146,7 @@ void Ledger::snapshot_if_due() {
   if (durable_ < snapshot_ + options_.snapshot_every || head_ != durable_) return;
   const uint64_t before = snapshot_;
   snapshot_ = durable_;
-  auto queued = writer_->snapshot({.revision = durable_, .bytes = schema::encode(state_.objects())},
+  auto queued = writer_->snapshot({.revision = durable_, .bytes = schema::encode(state_.snapshot())},
                                   [this, before](Result<> outcome) {
                                     if (!outcome.ok()) snapshot_ = before;
                                   });
