@@ -354,8 +354,16 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
     if (held != held_.end() && (!wanted || held->second.interface != *wanted)) attempt(id.text, drop_interface(id));
   }
 
+  const bool short_of_room = !policy_.problems().empty();
   const PolicyPlan plan = policy_.update(state, changes);
   std::vector<SetMove> moves;
+  const auto move = [&](const model::Tni& tni) {
+    const auto slot = slot_of(tni.id);
+    const uint32_t set = policy_.set_slot(tni.groups);
+    if (!slot || set_of_tni_[*slot] == set) return;
+    moves.push_back({.tni = *slot, .before = set_of_tni_[*slot], .after = set});
+    set_of_tni_[*slot] = set;
+  };
   for (const model::Change& change : changes) {
     if (const auto* vpc = object_as<model::Vpc>(change.after)) {
       if (const auto* before = object_as<model::Vpc>(change.before)) {
@@ -374,18 +382,18 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
       attempt(before->id.text, after == nullptr ? drop_tni(*before) : drop_endpoints(*before, after));
     }
     if (const auto* after = object_as<model::Tni>(change.after)) {
-      const auto slot = slot_of(after->id);
-      const uint32_t set = policy_.set_slot(after->groups);
-      if (slot && set_of_tni_[*slot] != set) {
-        moves.push_back({.tni = *slot, .before = set_of_tni_[*slot], .after = set});
-        set_of_tni_[*slot] = set;
-      }
+      move(*after);
       attempt(after->id.text, put_tni(state, *after));
     }
+  }
+  // Sets that there was no room for before.
+  if (short_of_room) {
+    for (const auto& [id, tni] : state.all<model::Tni>()) move(tni);
   }
   if (!plan.empty() || !moves.empty()) {
     attempt("policy", write_plan(plan, moves, clocks));
   }
+  std::erase_if(problems_, [](const auto& problem) { return problem.first.starts_with("policy "); });
   for (const auto& [what, why] : policy_.problems()) problems_["policy " + what] = why;
 
   for (const model::Change& change : changes) {

@@ -59,6 +59,8 @@ net::Prefix prefix_of(const abi::prefix_key& key) {
 Datapath::Repairs Datapath::heal(const model::State& state, const ClockPair& clocks) {
   Repairs repairs = look(state, clocks);
   if (phase_ == Phase::Adopting) return repairs;
+  // There may be room now.
+  if (!round_ && !policy_.problems().empty()) update(state, {}, clocks);
   if (!round_) begin_round(repairs);
   attempt("generation", keep_generation(repairs));
   go_on_with_workloads(state, repairs);

@@ -271,7 +271,6 @@ RC_GTEST_PROP(Policy, WhatDoesntFitDeniesAndSaysSo, (uint64_t seed)) {
   Compiled run;
   const auto most = [&] { return static_cast<uint32_t>(2 + rng.below(30)); };
   run.policy = Policy({.most_sets = most(), .most_classes = most(), .most_choices = most(), .most_rules = most()});
-  bool short_of_room = false;
   for (int i = 0; i < 40; ++i) {
     const auto changes = run.state.apply(world.command(run.state, run.now));
     if (!changes.ok()) continue;
@@ -279,17 +278,53 @@ RC_GTEST_PROP(Policy, WhatDoesntFitDeniesAndSaysSo, (uint64_t seed)) {
     for (const Asked& asked : some_questions(run.state, rng, 6)) {
       const uint64_t found = run.image.first_rule(question_of(run.policy, asked), run.generation, run.now);
       const uint64_t wanted = by_rules(run.state, run.now, asked);
-      if (found != wanted) short_of_room = true;
       RC_ASSERT(found == 0 || wanted != 0);
+      RC_ASSERT(found == wanted || !run.policy.problems().empty());
     }
   }
-  RC_ASSERT(!short_of_room || !run.policy.problems().empty());
   for (uint64_t v = 0; v < RandomWorld::kVpcs; ++v) {
     const auto changes = run.state.apply(world.end_of(run.state, v));
     RC_ASSERT(changes.ok());
     run.carry_out(run.policy.update(run.state, *changes));
   }
+  RC_ASSERT(run.policy.problems().empty());
   RC_ASSERT(run.image.holds(PolicyTables{}));
+}
+
+// Whatever is short and however it became free.
+RC_GTEST_PROP(Policy, WhatDidntFitIsThereAsSoonAsThereIsRoom, (uint64_t seed)) {
+  base::Rng rng(seed);
+  RandomWorld world(rng);
+  Compiled run;
+  const auto most = [&] { return static_cast<uint32_t>(2 + rng.below(30)); };
+  const Policy::Options room{
+      .most_sets = most(), .most_groups = most(), .most_classes = most(), .most_choices = most(), .most_rules = most()};
+  run.policy = Policy(room);
+  for (int i = 0; i < 40; ++i) {
+    const auto changes = run.state.apply(world.command(run.state, run.now));
+    if (!changes.ok()) continue;
+    run.carry_out(run.policy.update(run.state, *changes));
+    // What went in the last update is free in the next.
+    run.carry_out(run.policy.update(run.state, {}));
+    if (run.policy.problems().empty()) expect_as_the_rules(run, rng, 3);
+    Policy fresh(room);
+    fresh.update(run.state, everything(run.state));
+    RC_ASSERT(fresh.problems().empty() == run.policy.problems().empty());
+  }
+}
+
+TEST(Policy, ASetThatGoesGivesItsSlotBackThoughItSaidNothing) {
+  model::State state;
+  const model::VpcId vpc{"vpc-0000000000000001"};
+  const model::GroupId group{"sg-0000000000000001"};
+  const Tni tni{.id = {"tni-0000000000000001"}, .vpc = vpc, .groups = {group}};
+  state = model::State::of({model::Group{.id = group, .name = "g", .vpc = vpc}, tni});
+  Policy policy({});
+  policy.release(policy.update(state, everything(state)));
+  state = model::State::of({model::Group{.id = group, .name = "g", .vpc = vpc}});
+  const PolicyPlan plan = policy.update(state, {{.before = tni, .after = std::nullopt}});
+  EXPECT_FALSE(plan.empty());
+  EXPECT_EQ(plan.gone_sets.size(), 1u);
 }
 
 TEST(Policy, AnotherDeadlineOfARuleIsSeenOnlyWithTheNewGeneration) {
