@@ -41,7 +41,10 @@ void Policy::avoid(const UsedSlots& used) {
   for (const uint32_t slot : used.groups) groups_.avoid(slot);
   for (const uint32_t slot : used.classes) classes_.avoid(slot);
   for (const uint32_t slot : used.choices) choices_.avoid(slot);
-  for (const uint32_t slot : used.rules) rules_.avoid(slot);
+  std::set<uint32_t> rules = used.rules;
+  rules.insert(used.past_rules.begin(), used.past_rules.end());
+  for (const uint32_t slot : rules) rules_.avoid(slot);
+  for (const uint32_t slot : used.past_rules) rules_.release(slot);
 }
 
 void Policy::release(const PolicyPlan& plan) {

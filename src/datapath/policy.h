@@ -125,6 +125,7 @@ class Policy {
   // Slots that are in use in the kernel by an earlier life of weftd.
   struct UsedSlots {
     std::set<uint32_t> sets, groups, classes, choices, rules;
+    std::set<uint32_t> past_rules;  // that flows may still name
   };
   void avoid(const UsedSlots& used);
 

@@ -65,12 +65,6 @@ PolicyImage::Question question_of(const Policy& policy, const Asked& asked) {
           .selector = asked.selector};
 }
 
-model::Changes everything(const model::State& state) {
-  model::Changes changes;
-  for (model::Object& object : state.objects()) changes.push_back({.before = std::nullopt, .after = std::move(object)});
-  return changes;
-}
-
 struct Compiled {
   model::State state;
   Policy policy{{}};
@@ -179,7 +173,7 @@ RC_GTEST_PROP(Policy, FromNothingItSaysTheSame, (uint64_t seed)) {
   }
   Compiled fresh;
   fresh.state = model::State::of(run.state.objects());
-  fresh.carry_out(fresh.policy.update(fresh.state, everything(fresh.state)));
+  fresh.carry_out(fresh.policy.update(fresh.state, fresh.state.everything()));
   expect_as_the_rules(fresh, rng, 30);
   const PolicyTables &one = run.policy.tables(), &other = fresh.policy.tables();
   RC_ASSERT(one.prefixes.size() == other.prefixes.size());
@@ -211,6 +205,9 @@ RC_GTEST_PROP(Policy, ASlotServesNothingElseBeforeItsRelease, (uint64_t seed)) {
   base::Rng rng(seed);
   RandomWorld world(rng);
   Compiled run;
+  // So few that they are used again soon.
+  run.policy =
+      Policy({.most_sets = 32, .most_groups = 32, .most_classes = 150, .most_choices = 300, .most_rules = 100});
   for (int i = 0; i < 60; ++i) {
     const auto changes = run.state.apply(world.command(run.state, run.now));
     if (!changes.ok()) continue;
@@ -308,7 +305,7 @@ RC_GTEST_PROP(Policy, WhatDidntFitIsThereAsSoonAsThereIsRoom, (uint64_t seed)) {
     run.carry_out(run.policy.update(run.state, {}));
     if (run.policy.problems().empty()) expect_as_the_rules(run, rng, 3);
     Policy fresh(room);
-    fresh.update(run.state, everything(run.state));
+    fresh.update(run.state, run.state.everything());
     RC_ASSERT(fresh.problems().empty() == run.policy.problems().empty());
   }
 }
@@ -320,7 +317,7 @@ TEST(Policy, ASetThatGoesGivesItsSlotBackThoughItSaidNothing) {
   const Tni tni{.id = {"tni-0000000000000001"}, .vpc = vpc, .groups = {group}};
   state = model::State::of({model::Group{.id = group, .name = "g", .vpc = vpc}, tni});
   Policy policy({});
-  policy.release(policy.update(state, everything(state)));
+  policy.release(policy.update(state, state.everything()));
   state = model::State::of({model::Group{.id = group, .name = "g", .vpc = vpc}});
   const PolicyPlan plan = policy.update(state, {{.before = tni, .after = std::nullopt}});
   EXPECT_FALSE(plan.empty());

@@ -305,6 +305,12 @@ std::vector<Object> State::objects() const {
   return all;
 }
 
+Changes State::everything() const {
+  Changes changes;
+  for (Object& object : objects()) changes.push_back({.before = std::nullopt, .after = std::move(object)});
+  return changes;
+}
+
 Snapshot State::snapshot() const {
   Snapshot snapshot{.objects = objects(), .resting = {}};
   for (const auto& [place, since] : resting_) snapshot.resting.push_back({place.first, place.second, since});

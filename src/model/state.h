@@ -113,6 +113,8 @@ class State {
   // Takes changes back that apply() made, latest first. (A commit that failed.)
   void undo(const Changes& changes);
   std::vector<Object> objects() const;
+  // All of them, as changes from nothing: what is told to whoever knows nothing yet.
+  Changes everything() const;
   Snapshot snapshot() const;
   // The state with exactly these objects. They were valid when they were written.
   static State of(std::vector<Object> objects);
