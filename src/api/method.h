@@ -10,6 +10,7 @@
 
 #include "api/change.h"
 #include "api/dispatch.h"
+#include "api/enforcement.h"
 
 namespace weft::api {
 
@@ -67,12 +68,14 @@ void finish(Dispatch& dispatch, const Caller& caller, const Draft& draft, bool d
   if (const std::string why = dispatch.backend().read_only(); !why.empty()) {
     return done(error(base::Code::Unavailable, "changes are refused: {}", why));
   }
-  dispatch.backend().commit(std::move(command),
-                            [answer = std::move(answer), done = std::move(done)](Result<uint64_t> revision) mutable {
-                              if (!revision.ok()) return done(std::move(revision).error());
-                              answer.set_revision(*revision);
-                              done(as_message(Result<Answer>(std::move(answer))));
-                            });
+  Enforcement enforcement(dispatch.backend(), command);
+  dispatch.backend().commit(std::move(command), [enforcement = std::move(enforcement), answer = std::move(answer),
+                                                 done = std::move(done)](Result<uint64_t> revision) mutable {
+    if (!revision.ok()) return done(std::move(revision).error());
+    for (const std::string& lack : enforcement.lacks()) answer.add_notes(lack);
+    answer.set_revision(*revision);
+    done(as_message(Result<Answer>(std::move(answer))));
+  });
 }
 
 template <class Request, class Answer>
