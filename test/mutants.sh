@@ -40,7 +40,7 @@ alive-at-the-deadline @@ src/bpf/policy.h @@ question->now < rule->deadline @@ q
 first-of-a-chain-only @@ src/bpf/policy.h @@ at = choice->next; @@ at = 0;
 no-identities @@ src/bpf/policy.h @@ || peer_set == 0) return best; @@ || peer_set != ~0u) return best;
 prefixes-dont-nest @@ src/bpf/policy.h @@ if (found->length == shortest) break; @@ break;
-ipv4-inside-ipv6 @@ src/bpf/policy.h @@ high[0] == 0 && words[2] == bpf_htonl(0xffff) ? 32 + 96 : 32 @@ (void)high, (void)words, 32
+ipv4-inside-ipv6 @@ src/bpf/policy.h @@ bpf_htonl(0xffff) ? 32 + 96 : 32 @@ bpf_htonl(0xffff) ? 32 : 32
 a-generation-late @@ src/bpf/policy.h @@ (generation - since) >= 0 @@ (generation - since) > 0
 one-fin-closes @@ src/bpf/flow.h @@ (seen & 3) == 3 @@ (seen & 3) != 0
 answers-establish @@ src/bpf/flow.h @@ && end == flow->initiator @@
