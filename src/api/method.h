@@ -9,8 +9,8 @@
 #include <memory>
 
 #include "api/change.h"
+#include "api/command_problems.h"
 #include "api/dispatch.h"
-#include "api/enforcement.h"
 
 namespace weft::api {
 
@@ -68,11 +68,11 @@ void finish(Dispatch& dispatch, const Caller& caller, const Draft& draft, bool d
   if (const std::string why = dispatch.backend().read_only(); !why.empty()) {
     return done(error(base::Code::Unavailable, "changes are refused: {}", why));
   }
-  Enforcement enforcement(dispatch.backend(), command);
-  dispatch.backend().commit(std::move(command), [enforcement = std::move(enforcement), answer = std::move(answer),
+  CommandProblems problems(dispatch.backend(), command);
+  dispatch.backend().commit(std::move(command), [problems = std::move(problems), answer = std::move(answer),
                                                  done = std::move(done)](Result<uint64_t> revision) mutable {
     if (!revision.ok()) return done(std::move(revision).error());
-    for (const std::string& lack : enforcement.lacks()) answer.add_notes(lack);
+    for (const std::string& note : problems.notes()) answer.add_notes(note);
     answer.set_revision(*revision);
     done(as_message(Result<Answer>(std::move(answer))));
   });

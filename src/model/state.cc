@@ -120,9 +120,10 @@ Result<Changes> State::apply(const Command& command) {
   return changes;
 }
 
-Result<> State::replay(const Command& command) {
-  rest(TRY(carry_out(command)), command.at);
-  return {};
+Result<Changes> State::replay(const Command& command) {
+  Changes changes = TRY(carry_out(command));
+  rest(changes, command.at);
+  return changes;
 }
 
 Result<Changes> State::carry_out(const Command& command) {

@@ -109,7 +109,7 @@ class State {
   // the field, the value and who holds what was asked for.
   Result<Changes> apply(const Command& command);
   // Carries out what was applied before, whatever was the most there might be then.
-  Result<> replay(const Command& command);
+  Result<Changes> replay(const Command& command);
   // Takes changes back that apply() made, latest first. (A commit that failed.)
   void undo(const Changes& changes);
   std::vector<Object> objects() const;

@@ -1,9 +1,8 @@
-#include "node/ledger.h"
-
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
+#include "node/ledger.h"
 #include "schema/command.h"
 
 namespace weft::node {

@@ -76,6 +76,14 @@ Result<model::Command> parse_command(std::string_view bytes) {
   return command;
 }
 
+std::string encode(const std::vector<model::Object>& objects) {
+  v1::Snapshot message;
+  for (const model::Object& object : objects) write_any(object, *message.add_objects());
+  return message.SerializeAsString();
+}
+
+Result<std::vector<model::Object>> parse_objects(std::string_view bytes) { return TRY(parse_snapshot(bytes)).objects; }
+
 std::string encode(const model::Snapshot& snapshot) {
   v1::Snapshot message;
   for (const model::Object& object : snapshot.objects) write_any(object, *message.add_objects());

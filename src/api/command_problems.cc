@@ -1,10 +1,10 @@
-#include "api/enforcement.h"
+#include "api/command_problems.h"
 
 #include "api/view.h"
 
 namespace weft::api {
 
-Enforcement::Enforcement(const Backend& backend, const model::Command& command) : backend_(backend) {
+CommandProblems::CommandProblems(const Backend& backend, const model::Command& command) : backend_(backend) {
   for (const model::Operation& operation : command.operations) {
     const auto* put = std::get_if<model::Put>(&operation);
     const model::AnyId id = put != nullptr ? model::id_of(put->object) : std::get<model::Remove>(operation).id;
@@ -15,16 +15,16 @@ Enforcement::Enforcement(const Backend& backend, const model::Command& command) 
   }
 }
 
-std::vector<std::string> Enforcement::lacks() const {
-  std::vector<std::string> lacks;
+std::vector<std::string> CommandProblems::notes() const {
+  std::vector<std::string> notes;
   for (const Problem& problem : backend_.problems()) {
     const bool concerned = problem.id.empty() ? !before_.contains(problem.what) : touched_.contains(problem.id);
     if (!concerned) continue;
     const std::string name = view(backend_.state(), problem).name();
-    lacks.push_back(
+    notes.push_back(
         fmt::format("agreed, but not enforced here yet: {}{}{}", name, name.empty() ? "" : ": ", problem.what));
   }
-  return lacks;
+  return notes;
 }
 
 }  // namespace weft::api

@@ -10,13 +10,13 @@
 
 namespace weft::api {
 
-class Enforcement {
+class CommandProblems {
  public:
   // Before the command is committed.
-  Enforcement(const Backend& backend, const model::Command& command);
+  CommandProblems(const Backend& backend, const model::Command& command);
   // When it is. Problems of what the command touched, and those of no object that
   // came with it. Workloads are started and stopped in their own time.
-  std::vector<std::string> lacks() const;
+  std::vector<std::string> notes() const;
 
  private:
   const Backend& backend_;
