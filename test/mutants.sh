@@ -31,15 +31,17 @@ errors-from-any-source @@ src/bpf/judge.h @@ if (check_source(packet->vpc, packe
 gateway-as-anybody @@ src/bpf/judge.h @@ in_ranges(vpc_slot, source)) return REASON_GatewaySource; @@ 0) return REASON_GatewaySource;
 outside-to-outside @@ src/bpf/judge.h @@ vpc->internet && vpc->gateway && !from_outside @@ vpc->internet && vpc->gateway
 resolver-on-every-port @@ src/bpf/judge.h @@ question->selector == bpf_htons(53) @@ 1
-a-reset-opens @@ src/bpf/judge.h @@ packet->tcp_flags & TCP_RST ? CONTINUE : flow_add @@ flow_add
+a-reset-opens @@ src/bpf/judge.h @@ !(packet->tcp_flags & TCP_RST) && @@
 source-check-for-new-flows-only @@ src/bpf/judge.h @@ ^ (u32)(tni->flags & TNI_SOURCE_CHECK_OFF) << 31 @@
 way-out-for-new-flows-only @@ src/bpf/judge.h @@ vpc->version << 1 | (vpc->internet & 1) @@ 1
 audits-nothing @@ src/bpf/judge.h @@ if (denied) audit(s, reason, generation); @@
-higher-rule-wins @@ src/bpf/policy.h @@ by_identity->id < by_address->id @@ by_identity->id > by_address->id
+higher-rule-wins @@ src/bpf/policy.h @@ second->id < first->id ? other : one @@ second->id > first->id ? other : one
 alive-at-the-deadline @@ src/bpf/policy.h @@ question->now < rule->deadline @@ question->now <= rule->deadline
 first-of-a-chain-only @@ src/bpf/policy.h @@ at = choice->next; @@ at = 0;
-no-identities @@ src/bpf/policy.h @@ if (peer_set != 0) { @@ if (peer_set == ~0u) {
-a-generation-late @@ src/bpf/policy.h @@ (generation - value->generation) >= 0 @@ (generation - value->generation) > 0
+no-identities @@ src/bpf/policy.h @@ || peer_set == 0) return best; @@ || peer_set != ~0u) return best;
+prefixes-dont-nest @@ src/bpf/policy.h @@ if (found->length == shortest) break; @@ break;
+ipv4-inside-ipv6 @@ src/bpf/policy.h @@ bpf_htonl(0xffff) ? 32 + 96 : 32 @@ bpf_htonl(0xffff) ? 32 : 32
+a-generation-late @@ src/bpf/policy.h @@ (generation - since) >= 0 @@ (generation - since) > 0
 one-fin-closes @@ src/bpf/flow.h @@ (seen & 3) == 3 @@ (seen & 3) != 0
 answers-establish @@ src/bpf/flow.h @@ && end == flow->initiator @@
 syn-ack-reopens @@ src/bpf/flow.h @@ (TCP_SYN | TCP_ACK)) == TCP_SYN @@ TCP_SYN) == TCP_SYN
@@ -58,9 +60,7 @@ routed-neighbours @@ src/bpf/neighbour.h @@ || ip->hop_limit != 255 @@
 wrong-advertisement @@ src/bpf/neighbour.h @@ bpf_htonl(0xe0000000) @@ bpf_htonl(0x60000000)
 the-drop-before @@ src/bpf/weft.bpf.c @@ __builtin_memset(&s->judgement, 0, sizeof s->judgement); @@
 not-to-the-receiver @@ src/bpf/deliver.h @@ __builtin_memcpy(eth->h_dest, target, 6); @@
-prefixes-dont-nest @@ src/datapath/policy.cc @@ RuleClass& all = flat[prefix] = around.empty() ? rules : *around.back().second; @@ RuleClass& all = flat[prefix] = rules;
-ipv4-inside-ipv6 @@ src/datapath/policy.cc @@ if (family == net::Family::V6) flat.try_emplace(Prefix::any(net::Family::V4)); @@
-slots-at-once @@ src/datapath/slots.h @@ slots_.erase(found); @@ slots_.erase(found), free_.insert(slot);
+slots-at-once @@ src/datapath/slots.h @@ slots_.erase(found); @@ slots_.erase(found), free_.push_back(slot);
 chains-of-one @@ src/datapath/rule_class.cc @@ if (!rule->until) break; @@ break;
 LIST
 }

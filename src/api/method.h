@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "api/change.h"
+#include "api/command_problems.h"
 #include "api/dispatch.h"
 
 namespace weft::api {
@@ -67,12 +68,14 @@ void finish(Dispatch& dispatch, const Caller& caller, const Draft& draft, bool d
   if (const std::string why = dispatch.backend().read_only(); !why.empty()) {
     return done(error(base::Code::Unavailable, "changes are refused: {}", why));
   }
-  dispatch.backend().commit(std::move(command),
-                            [answer = std::move(answer), done = std::move(done)](Result<uint64_t> revision) mutable {
-                              if (!revision.ok()) return done(std::move(revision).error());
-                              answer.set_revision(*revision);
-                              done(as_message(Result<Answer>(std::move(answer))));
-                            });
+  CommandProblems problems(dispatch.backend(), command);
+  dispatch.backend().commit(std::move(command), [problems = std::move(problems), answer = std::move(answer),
+                                                 done = std::move(done)](Result<uint64_t> revision) mutable {
+    if (!revision.ok()) return done(std::move(revision).error());
+    for (const std::string& note : problems.notes()) answer.add_notes(note);
+    answer.set_revision(*revision);
+    done(as_message(Result<Answer>(std::move(answer))));
+  });
 }
 
 template <class Request, class Answer>

@@ -43,6 +43,18 @@ TEST_F(TniTest, CreateAgainIsTheSame) {
   EXPECT_EQ(refused("Tnis/Create", R"({"name":"web1","subnet":"app","groups":["web"]})").field, "groups");
 }
 
+TEST_F(TniTest, WhatIsNotEnforcedIsToldWithTheAnswer) {
+  run("one");
+  run("two");
+  const std::string id = id_of("Tnis/Create", R"({"name":"web1","subnet":"app"})");
+  EXPECT_TRUE(call("Tnis/Attach", R"({"tni":"web1","workload":"one"})").value("notes", Json::array()).empty());
+  backend_.problems_ = {{.id = id, .what = "no such device", .since = {}},
+                        {.id = "tni-0000000000000077", .what = "another's", .since = {}},
+                        {.id = "", .what = "known before", .since = {}}};
+  const Json moved = call("Tnis/Move", R"({"tni":"web1","workload":"two"})");
+  EXPECT_EQ(moved["notes"], Json({"agreed, but not enforced here yet: web1: no such device"}));
+}
+
 TEST_F(TniTest, AddressesThatTheUserNames) {
   call("Tnis/Create", R"({"name":"a","subnet":"app","ips":["10.0.1.50","10.0.1.51"],"ip6":"fd12:3456:789a:bc00::99"})");
   EXPECT_EQ(tni("a")["secondary"], Json({"10.0.1.51"}));

@@ -93,6 +93,9 @@ Result<> Datapath::adopt() {
       at = choice.next;
     }
   }
+  for (const auto& [slot, row] : TRY(bpf_.rules.all())) {
+    if (row.id != 0 && !used.rules.contains(slot)) used.past_rules.insert(slot);
+  }
   policy_ = Policy(fresh);
   policy_.avoid(used);
   return {};
@@ -174,7 +177,6 @@ Result<> Datapath::put_tni(const model::State&, const model::Tni& tni) {
   const auto held = held_.find(tni.id);
   const auto found = found_.find(tni.id.text);
   abi::tni row{};
-  if (!known) row.set = {set_of_tni_[*slot], set_of_tni_[*slot], TRY(bpf_.generation.get(0))};
   row.id = number_of(tni.id.text);
   row.vpc = vpc_slot(tni.vpc);
   // A link of an earlier weftd carries packets until it is adopted or removed.
@@ -189,7 +191,7 @@ Result<> Datapath::put_tni(const model::State&, const model::Tni& tni) {
   row.timeout[abi::FLOW_UDP_BOTH_WAYS] = tni.timeouts.udp_both_ways;
   row.timeout[abi::FLOW_OTHER] = tni.timeouts.other;
   row.salt = salt_of(tni);
-  TRY_VOID(known ? write_tni(*slot, row) : tnis_.put(*slot, row));
+  TRY_VOID(write_tni(*slot, row));
   for (const net::Address& address : tni.addresses()) {
     TRY_VOID(endpoints_.put(endpoint_key_of(tni.vpc, address), {.kind = abi::ENDPOINT_TNI, .tni = *slot}));
   }
@@ -257,9 +259,10 @@ Result<> Datapath::make_interface(const Interface& interface) {
   return write_tni(*slot, *row);
 }
 
-// Its set stays: that is the policy's to write.
+// Its set stays: another one comes with the policy.
 Result<> Datapath::write_tni(uint32_t slot, abi::tni row) {
-  row.set = TRY(bpf_.tnis.get(slot)).set;
+  const uint32_t set = set_of_tni_[slot];
+  row.set = {set, set, generation_};
   TRY_VOID(tnis_.put(slot, row));
   return move_generation();
 }
@@ -313,6 +316,8 @@ void Datapath::sync_workload(const model::State& state, const model::WorkloadId&
       workload != nullptr && workload->machine == options_.self && workload->kind != model::WorkloadKind::Machine;
   const std::string name = options_.names.netns_of(id);
   if (here) {
+    links_->keep_netns(name);
+    netns_.insert(name);
     const auto kept = keep_namespace(state, id);
     attempt(id.text, kept.ok() ? Result<>() : Result<>(Error(kept.error()).within("namespace of workload " + id.text)));
   } else if (netns_.contains(name)) {
@@ -354,8 +359,8 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
     if (held != held_.end() && (!wanted || held->second.interface != *wanted)) attempt(id.text, drop_interface(id));
   }
 
+  const bool short_of_room = !policy_.problems().empty();
   const PolicyPlan plan = policy_.update(state, changes);
-  std::vector<SetMove> moves;
   for (const model::Change& change : changes) {
     if (const auto* vpc = object_as<model::Vpc>(change.after)) {
       if (const auto* before = object_as<model::Vpc>(change.before)) {
@@ -374,18 +379,28 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
       attempt(before->id.text, after == nullptr ? drop_tni(*before) : drop_endpoints(*before, after));
     }
     if (const auto* after = object_as<model::Tni>(change.after)) {
-      const auto slot = slot_of(after->id);
-      const uint32_t set = policy_.set_slot(after->groups);
-      if (slot && set_of_tni_[*slot] != set) {
-        moves.push_back({.tni = *slot, .before = set_of_tni_[*slot], .after = set});
-        set_of_tni_[*slot] = set;
-      }
       attempt(after->id.text, put_tni(state, *after));
     }
+  }
+  std::vector<SetMove> moves;
+  const auto move = [&](const model::Tni& tni) {
+    const auto slot = slot_of(tni.id);
+    const uint32_t set = policy_.set_slot(tni.groups);
+    if (!slot || set_of_tni_[*slot] == set) return;
+    moves.push_back({.tni = *slot, .before = set_of_tni_[*slot], .after = set});
+    set_of_tni_[*slot] = set;
+  };
+  for (const model::TniId& id : touched) {
+    if (const model::Tni* tni = state.find(id)) move(*tni);
+  }
+  // Sets that there was no room for before.
+  if (short_of_room) {
+    for (const auto& [id, tni] : state.all<model::Tni>()) move(tni);
   }
   if (!plan.empty() || !moves.empty()) {
     attempt("policy", write_plan(plan, moves, clocks));
   }
+  std::erase_if(problems_, [](const auto& problem) { return problem.first.starts_with("policy "); });
   for (const auto& [what, why] : policy_.problems()) problems_["policy " + what] = why;
 
   for (const model::Change& change : changes) {
@@ -513,8 +528,8 @@ std::set<model::VpcId> Datapath::vpcs_here() const {
   std::set<model::VpcId> vpcs;
   for (const auto& [id, slot] : vpc_slots_.all()) {
     for (const auto& [tni, held] : held_) {
-      const auto row = bpf_.tnis.get(*slot_of(tni));
-      if (row.ok() && row->vpc == slot) vpcs.insert(model::VpcId{id});
+      const auto row = tnis_.find(*slot_of(tni));
+      if (row && row->vpc == slot) vpcs.insert(model::VpcId{id});
     }
   }
   return vpcs;

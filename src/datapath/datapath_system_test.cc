@@ -47,6 +47,21 @@ TEST_F(DatapathTest, ANewDaemonAdoptsWhatIsThere) {
   for (size_t i = 0; i < now->size(); ++i) EXPECT_EQ((*links)[i].index, (*now)[i].index);
 }
 
+// A flow of before may still name what is gone.
+TEST_F(DatapathTest, ANewDaemonGivesThePlaceOfARuleThatWentToNobodySoon) {
+  workload("a", "10.0.1.10", default_group_);
+  const auto gone = allow(default_group_, Direction::Out, "tcp:80", Prefix::any(net::Family::V4));
+  const auto place = datapath_->slot_of_rule(model::number_of(gone));
+  ASSERT_TRUE(place);
+  run({.operations = {model::Remove{gone}}});
+  datapath_.reset();
+  open();
+  tell_all();
+  const auto other = allow(default_group_, Direction::Out, "tcp:81", Prefix::any(net::Family::V4));
+  EXPECT_NE(datapath_->slot_of_rule(model::number_of(other)), place);
+  EXPECT_EQ(datapath_->bpf().rules.get(*place)->id, model::number_of(gone));
+}
+
 TEST_F(DatapathTest, ANewDaemonHoldsUpNoPacket) {
   allow(default_group_, Direction::Out, "all", Prefix::any(net::Family::V4));
   allow(default_group_, Direction::In, "icmp", default_group_);

@@ -7,8 +7,8 @@
 #include <chrono>
 #include <thread>
 
-#include "datapath/conversation.h"
 #include "datapath/rig.h"
+#include "os/conversation.h"
 #include "os/file.h"
 #include "os/netlink_link.h"
 #include "os/netlink_tc.h"
@@ -44,8 +44,9 @@ class Drift : public DatapathTest {
     allow(default_group_, Direction::In, "all", default_group_);
     a_ = workload("a", "10.0.1.10", default_group_);
     b_ = workload("b", "10.0.1.11", default_group_);
-    talk_.emplace(netns_of(a_), netns_of(b_), "10.0.1.11");
-    ASSERT_TRUE(talk_->began());
+    auto begun = talk(a_, b_, "10.0.1.11");
+    ASSERT_TRUE(begun.ok()) << begun.error().what;
+    talk_ = std::move(*begun);
     ASSERT_TRUE(talk_->goes_on());
     EXPECT_EQ(text_of(whole_round()), "");
   }
@@ -54,6 +55,11 @@ class Drift : public DatapathTest {
     DatapathTest::TearDown();
   }
 
+  Result<os::Conversation> talk(const model::TniId& caller, const model::TniId& answerer, const char* address,
+                                int milliseconds = os::Conversation::kPatience) {
+    const os::Place place{*Address::parse(address), 7000};
+    return os::Conversation::start(SOCK_STREAM, netns_of(caller), place, netns_of(answerer), place, milliseconds);
+  }
   // Turns until everything was looked at.
   Repairs whole_round() {
     Repairs all;
@@ -87,7 +93,7 @@ class Drift : public DatapathTest {
   uint32_t slot(const model::TniId& tni) { return *datapath_->slot_of(tni); }
 
   model::TniId a_, b_;
-  std::optional<Conversation> talk_;
+  std::optional<os::Conversation> talk_;
 };
 
 TEST_F(Drift, WhatAWorkloadTakesFromItsInterfaceComesBack) {
@@ -204,7 +210,11 @@ TEST_F(Drift, AProgramThatIsTakenAwayComesBack) {
   os::Netlink own = *os::Netlink::open_in(*os::open_netns("weft"));
   for (const Words& damage : std::vector<Words>{
            {"tc", "filter", "del", "block", "1"},
+           {"sh", "-c", "tc filter del block 1 && tc filter add block 1 pref 1 protocol all u32 match u32 0 0"},
            {"tc", "qdisc", "del", "dev", machine_side(b_), "ingress"},
+           {"sh", "-c",
+            "tc qdisc del dev " + machine_side(b_) + " ingress && tc qdisc add dev " + machine_side(b_) +
+                " ingress_block 7 ingress && tc filter add block 7 pref 1 protocol all u32 match u32 0 0"},
            {"sh", "-c",
             "tc qdisc del dev " + machine_side(b_) + " ingress && tc qdisc add dev " + machine_side(b_) + " clsact"}}) {
     let_time_pass();
@@ -294,7 +304,7 @@ TEST_F(Drift, WhatAForgedRowLetInIsCutOff) {
   allow(closed, Direction::Out, "all", Prefix::any(net::Family::V4));
   const auto c = workload("c", "10.0.1.12", closed);
   EXPECT_EQ(text_of(whole_round()), "");
-  EXPECT_FALSE(Conversation(netns_of(a_), netns_of(c), "10.0.1.12", 300).began());
+  EXPECT_FALSE(talk(a_, c, "10.0.1.12", 300).ok());
   // As if it allowed what the others' group allows from its own.
   const Bpf& bpf = datapath_->bpf();
   const uint32_t open_set = bpf.tnis.get(slot(a_))->set.after, closed_set = bpf.tnis.get(slot(c))->set.after;
@@ -305,11 +315,11 @@ TEST_F(Drift, WhatAForgedRowLetInIsCutOff) {
   abi::set naming = *bpf.sets.get(closed_set);
   naming.names_groups = 1;
   ASSERT_TRUE(bpf.sets.put(closed_set, naming).ok());
-  Conversation intruder(netns_of(a_), netns_of(c), "10.0.1.12");
-  ASSERT_TRUE(intruder.began());
-  ASSERT_TRUE(intruder.goes_on());
+  const auto intruder = talk(a_, c, "10.0.1.12");
+  ASSERT_TRUE(intruder.ok()) << intruder.error().what;
+  ASSERT_TRUE(intruder->goes_on());
   EXPECT_THAT(text_of(whole_round()), HasSubstr("identities"));
-  EXPECT_FALSE(intruder.goes_on(300));
+  EXPECT_FALSE(intruder->goes_on(300));
   EXPECT_TRUE(talk_->goes_on());
 }
 

@@ -59,6 +59,8 @@ net::Prefix prefix_of(const abi::prefix_key& key) {
 Datapath::Repairs Datapath::heal(const model::State& state, const ClockPair& clocks) {
   Repairs repairs = look(state, clocks);
   if (phase_ == Phase::Adopting) return repairs;
+  // There may be room now.
+  if (!round_ && !policy_.problems().empty()) update(state, {}, clocks);
   if (!round_) begin_round(repairs);
   attempt("generation", keep_generation(repairs));
   go_on_with_workloads(state, repairs);
@@ -200,9 +202,7 @@ void Datapath::look_at(const model::State& state, const model::Workload& workloa
 
 Result<Insides::Name> Datapath::keep_namespace(const model::State& state, const model::WorkloadId& id) {
   const std::string name = options_.names.netns_of(id);
-  links_->keep_netns(name);
   const Insides::Name kept = TRY(insides_->keep_name(name));
-  netns_.insert(name);
   if (kept != Insides::Name::Lost) return kept;
   // It lost its name while no weftd was there to hold it. Where a link still leads,
   // there it is.
@@ -270,7 +270,7 @@ Result<std::string> Datapath::remake(const model::State& state, const model::Tni
 Result<std::string> Datapath::mend_machine_side(const Held& held, const os::Link& link) {
   std::string mended;
   const auto say = [&](const std::string& what) { mended += (mended.empty() ? "" : ", ") + what; };
-  if (os::read_ingress(links_->own(), held.ifindex) == os::Ingress::Other) {
+  if (TRY(os::find_shared_block(links_->own(), held.ifindex)) != kTniBlock) {
     TRY_VOID(links_->share_judge(held.ifindex));
     say("the program at its device");
   }

@@ -215,8 +215,12 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
 
 // The loopback device holds the block while there is no TNI; nothing is sent on it.
 Result<> Links::judge_tnis_by(const os::Fd& program) {
-  return own_.apply({os::put_shared_ingress(kLoopback, kTniBlock),
-                     os::put_filter({.block = kTniBlock}, program, "weft_from_tni", os::Create::Replace)});
+  const os::FilterPlace place{.block = kTniBlock};
+  const auto hold = os::put_shared_ingress(kLoopback, kTniBlock);
+  const auto judge = os::put_filter(place, program, "weft_from_tni", os::Create::Replace);
+  if (own_.apply({hold, judge}).ok()) return {};
+  // Something of another kind stands there, or at the hooks of the loopback device.
+  return own_.apply({os::remove_hooks(kLoopback), hold, os::clear_priority(place), judge});
 }
 
 // What else stands there goes: only without hooks can others be put.

@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "datapath/paper_kernel.h"
 #include "net/packet.h"
+#include "os/clock.h"
 #include "os/isolated.h"
 #include "os/netlink_link.h"
 #include "os/netlink_tc.h"
@@ -109,6 +110,9 @@ class PacketTest : public os::Isolated {
   void put(std::vector<model::Object> objects) {
     model::Command command;
     for (model::Object& object : objects) command.operations.emplace_back(model::Put{std::move(object)});
+    run(command);
+  }
+  void run(const model::Command& command) {
     const auto changes = state_.apply(command);
     ASSERT_TRUE(changes.ok()) << changes.error().what;
     const auto applied = kernel_->apply(state_, *changes, {1});
@@ -124,6 +128,14 @@ class PacketTest : public os::Isolated {
                          .traffic = *model::Traffic::parse(traffic),
                          .peer = Prefix::any(family)}});
       }
+    }
+  }
+  // All that were allowed by allow().
+  void expire_rules() {
+    for (uint64_t number = 1; number <= rules_; ++number) {
+      model::Rule expired = state_.get(model::rule_of_number(number));
+      expired.until = base::WallTime{1};
+      put({expired});
     }
   }
   void stand_behind(const model::TniId& tni) {
@@ -746,11 +758,7 @@ TEST_F(PacketTest, AnAuditedRuleTellsWhatItWouldHaveAllowed) {
 TEST_F(PacketTest, AFlowThatIsCutEndsOnceInTheLog) {
   allow("udp");
   EXPECT_EQ(fate_of(v4(from_a_, net::udp(from_a_, {5000, 53}))), "none");
-  for (uint64_t number = 1; number <= rules_; ++number) {
-    model::Rule expired = state_.get(model::rule_of_number(number));
-    expired.until = base::WallTime{1};
-    put({expired});
-  }
+  expire_rules();
   auto events = Events::open(kernel_->bpf());
   ASSERT_TRUE(events.ok());
   EXPECT_EQ(fate_of(v4(from_a_, net::udp(from_a_, {5000, 53}))), "revoked");
@@ -758,6 +766,24 @@ TEST_F(PacketTest, AFlowThatIsCutEndsOnceInTheLog) {
   std::vector<int> heard;
   (*events)->drain(10, [&](const abi::event& event) { heard.push_back(event.kind); });
   EXPECT_EQ(heard, (std::vector<int>{abi::EVENT_FLOW_END, abi::EVENT_DROP, abi::EVENT_DROP}));
+}
+
+TEST_F(PacketTest, AFlowNamesTheRuleThatLetItInThoughThatIsGone) {
+  allow("udp");
+  EXPECT_EQ(fate_of(v4(from_a_, net::udp(from_a_, {5000, 53}))), "none");
+  const uint64_t first = rules_;
+  for (uint64_t number = 1; number <= first; ++number) {
+    run({.operations = {model::Remove{model::rule_of_number(number)}}});
+  }
+  allow("tcp");
+  auto events = Events::open(kernel_->bpf());
+  ASSERT_TRUE(events.ok());
+  ASSERT_TRUE(kernel_->sweep({(os::now_boot() + std::chrono::hours(1)).ns}).ok());
+  std::vector<uint64_t> rules;
+  (*events)->drain(10, [&](const abi::event& event) { rules.push_back(event.rule); });
+  ASSERT_EQ(rules.size(), 1u);
+  EXPECT_GE(rules.front(), 1u);
+  EXPECT_LE(rules.front(), first);
 }
 
 // In a test run the kernel completes no checksum, on the way of a socket's packet it
@@ -780,11 +806,7 @@ TEST_F(PacketTest, TheNoticeOfACutIsAWholePacket) {
     sent.push_back(packet(with(from, kTcp), net::tcp(with(from, kTcp), {5001, 80}, 0x02)));
   }
   for (const Bytes& packet : sent) EXPECT_EQ(fate_of(packet), "none");
-  for (uint64_t number = 1; number <= rules_; ++number) {
-    model::Rule expired = state_.get(model::rule_of_number(number));
-    expired.until = base::WallTime{1};
-    put({expired});
-  }
+  expire_rules();
   for (size_t i = 0; i < sent.size(); ++i) {
     const Bytes& packet = sent[i];
     const bool six = i >= 3;

@@ -1,15 +1,17 @@
 #include "datapath/policy.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weft::datapath {
 
 static_assert(2 * model::kLargestPolicy.entries <= abi::MOST_PREFIXES);
 static_assert(2 * model::kLargestPolicy.entries <= abi::MOST_IDENTITIES);
-static_assert(2 * model::kLargestPolicy.entries <= abi::MOST_CHOICES);
 static_assert(2 * model::kLargestPolicy.kinds <= abi::MOST_CELLS);
-static_assert(2 * model::kLargestPolicy.rules <= abi::MOST_RULES);
-static_assert(2 * model::kMostTnisPerMachine <= abi::MOST_SETS);
+static_assert(2 * model::kLargestPolicy.choices < abi::MOST_CHOICES);
+static_assert(2 * model::kLargestPolicy.rules < abi::MOST_RULES);
+static_assert(2 * model::kLargestPolicy.sets < abi::MOST_SETS);
+static_assert(2 * model::kLargestPolicy.groups < abi::MOST_GROUPS);
 
 using model::GroupId;
 using net::Prefix;
@@ -39,7 +41,10 @@ void Policy::avoid(const UsedSlots& used) {
   for (const uint32_t slot : used.groups) groups_.avoid(slot);
   for (const uint32_t slot : used.classes) classes_.avoid(slot);
   for (const uint32_t slot : used.choices) choices_.avoid(slot);
-  for (const uint32_t slot : used.rules) rules_.avoid(slot);
+  std::set<uint32_t> rules = used.rules;
+  rules.insert(used.past_rules.begin(), used.past_rules.end());
+  for (const uint32_t slot : rules) rules_.avoid(slot);
+  for (const uint32_t slot : used.past_rules) rules_.release(slot);
 }
 
 void Policy::release(const PolicyPlan& plan) {
@@ -55,8 +60,14 @@ PolicyPlan Policy::update(const model::State& state, const model::Changes& chang
   std::set<GroupSet> fresh, dead;
   count_sets(changes, fresh, dead);
   for (const GroupSet& groups : dead) drop_set(groups, plan);
+  problems_.clear();
+  std::map<GroupSet, std::set<Peer>> dirty = std::exchange(waiting_, {});
+  for (auto waiting = dirty.begin(); waiting != dirty.end();) {
+    const bool has_slot = set_slot(waiting->first) != 0;
+    if (!has_slot) fresh.insert(waiting->first);
+    waiting = has_slot ? std::next(waiting) : dirty.erase(waiting);
+  }
   // What each group says now; whom it says something else of than before.
-  std::map<GroupSet, std::set<Peer>> dirty;
   for (const GroupId& group : touched(state, changes)) {
     GroupRules now = rules_of(state, group);
     GroupRules& was = rules_of_group_[group];
@@ -161,15 +172,18 @@ Policy::GroupRules Policy::rules_of(const model::State& state, const GroupId& gr
 
 void Policy::add_set(const model::State& state, const GroupSet& groups, PolicyPlan& plan) {
   const auto slot = sets_.take(groups);
-  if (!slot) {
-    problems_["sets"] = "more different combinations of groups than the data path holds";
+  if (!slot) problems_["sets"] = "more different combinations of groups than the data path holds";
+  auto members = slot ? take_members(groups, plan) : std::nullopt;
+  if (!members) {
+    waiting_[groups];
+    if (slot) plan.gone_sets.push_back(*sets_.drop(groups));
     return;
   }
   SetRow& row = tables_.sets[*slot];
   row.version = next_version_++;
+  row.groups = std::move(*members);
   std::set<Peer> peers;
   for (const GroupId& group : groups) {
-    if (const uint32_t member = take_group(group)) row.groups.push_back(member);
     if (sets_of_group_[group].empty()) rules_of_group_[group] = rules_of(state, group);
     sets_of_group_[group].insert(groups);
     for (const auto& [peer, rules] : rules_of_group_[group]) peers.insert(peer);
@@ -192,6 +206,7 @@ void Policy::change_set(const GroupSet& groups, const std::set<Peer>& peers, Pol
       }
     }
     changed |= put_class(slot, peer, together, plan);
+    if (!together.empty() && !has_class(slot, peer)) waiting_[groups].insert(peer);
   }
   SetRow after = tables_.sets[slot];
   after.audited = after.names_groups = false;
@@ -208,6 +223,7 @@ void Policy::change_set(const GroupSet& groups, const std::set<Peer>& peers, Pol
 }
 
 void Policy::drop_set(const GroupSet& groups, PolicyPlan& plan) {
+  waiting_.erase(groups);
   const auto slot = sets_.drop(groups);
   if (!slot) return;
   std::set<Peer> peers;
@@ -215,18 +231,23 @@ void Policy::drop_set(const GroupSet& groups, PolicyPlan& plan) {
     for (const auto& [peer, rules] : rules_of_group_[group]) peers.insert(peer);
   }
   for (const Peer& peer : peers) put_class(*slot, peer, {}, plan);
-  const std::vector<uint32_t> members = std::move(tables_.sets[*slot].groups);
   for (const GroupId& group : groups) {
     sets_of_group_[group].erase(groups);
     if (sets_of_group_[group].empty()) {
       sets_of_group_.erase(group);
       rules_of_group_.erase(group);
     }
-    const uint32_t member = groups_.find(group).value_or(0);
-    if (std::count(members.begin(), members.end(), member) > 0) drop_group(group, plan);
+    drop_group(group, plan);
   }
   tables_.sets.erase(*slot);
   plan.gone_sets.push_back(*slot);
+}
+
+bool Policy::has_class(uint32_t set, const Peer& peer) const {
+  const uint32_t table = (set * 2) | peer.kind;
+  if (const auto* prefix = std::get_if<Prefix>(&peer.who)) return tables_.prefixes.contains({table, *prefix});
+  const auto group = groups_.find(std::get<GroupId>(peer.who));
+  return group && tables_.identities.contains({table, *group});
 }
 
 // Whether it was another class before.
@@ -273,6 +294,20 @@ bool Policy::put_identity(uint32_t table, const GroupId& group, const RuleClass&
   return was != now;
 }
 
+// The slots of all of them, or of none.
+std::optional<std::vector<uint32_t>> Policy::take_members(const GroupSet& groups, PolicyPlan& plan) {
+  std::vector<uint32_t> members;
+  for (const GroupId& group : groups) {
+    if (const uint32_t member = take_group(group)) {
+      members.push_back(member);
+      continue;
+    }
+    for (size_t i = 0; i < members.size(); ++i) drop_group(groups[i], plan);
+    return std::nullopt;
+  }
+  return members;
+}
+
 // The group's slot with one reference more; 0 when the data path is full.
 uint32_t Policy::take_group(const GroupId& group) {
   const auto slot = groups_.take(group);
@@ -305,41 +340,48 @@ uint32_t Policy::take_class(const RuleClass& rules, PolicyPlan& plan) {
   ++use.references;
   if (known) return *slot;
   use.rules = rules;
-  for (const ClassRule& rule : rules) {
+  if (fill_class(*slot, use, plan)) return *slot;
+  drop_class(*slot, plan);
+  return 0;
+}
+
+bool Policy::fill_class(uint32_t slot, ClassUse& use, PolicyPlan& plan) {
+  for (const ClassRule& rule : use.rules) {
     const RuleRow row = row_of(rule);
     const auto rule_slot = rules_.take(row);
     if (!rule_slot) {
       problems_["rules"] = "more rules in use than the data path holds";
-      continue;
+      return false;
     }
     use.rows.push_back(row);
     ++rule_references_[row];
     if (tables_.rules.emplace(*rule_slot, row).second) plan.rules[*rule_slot] = row;
   }
-  for (const Cell& cell : cells_of(rules)) {
+  for (const Cell& cell : cells_of(use.rules)) {
     const uint32_t head = take_chain(cell.chain, use, plan);
-    const CellKey key{*slot, cell.length, cell.protocol, cell.selector};
+    if (head == 0) return false;
+    const CellKey key{slot, cell.length, cell.protocol, cell.selector};
     use.cells.push_back(key);
     tables_.cells[key] = plan.cells[key] = head;
   }
-  return *slot;
+  return true;
 }
 
+// The first choice of the chain; 0 when the data path is full.
 uint32_t Policy::take_chain(const std::vector<uint64_t>& chain, ClassUse& use, PolicyPlan& plan) {
   uint32_t next = 0;
   for (size_t i = chain.size(); i-- > 0;) {
     const auto in_class = std::lower_bound(use.rules.begin(), use.rules.end(), ClassRule{.number = chain[i]},
                                            [](const auto& a, const auto& b) { return a.number < b.number; });
-    const auto rule = rules_.find(row_of(*in_class));
-    const Choice choice{rule.value_or(0), next};
-    if (const auto shared = use.choices.find(choice); rule && shared != use.choices.end()) {
+    const Choice choice{*rules_.find(row_of(*in_class)), next};
+    if (const auto shared = use.choices.find(choice); shared != use.choices.end()) {
       next = shared->second;
       continue;
     }
-    const auto slot = rule ? choices_.take(++next_choice_) : std::nullopt;
+    const auto slot = choices_.take(++next_choice_);
     if (!slot) {
       problems_["choices"] = "more kinds of traffic in the rules than the data path holds";
-      continue;
+      return 0;
     }
     choice_number_[*slot] = next_choice_;
     use.choices.emplace(choice, *slot);

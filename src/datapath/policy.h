@@ -63,7 +63,8 @@ struct SetRow {
 // During a change what either side needs is there: the groups stay the same.
 abi::set set_row(const SetRow& before, const SetRow& after, const abi::versioned& version);
 
-// Everything that the policy maps hold. Class 0 is no rules at all.
+// Everything that the policy maps hold. Class 0 is no rules at all. What there is no
+// room for isn't there at all: a set with all its groups, a class with all its rules.
 struct PolicyTables {
   std::map<PrefixKey, uint32_t> prefixes;
   std::map<IdentityKey, uint32_t> identities;
@@ -97,7 +98,8 @@ struct PolicyPlan {
   std::vector<uint32_t> gone_sets, gone_groups, gone_classes, gone_choices, gone_rules;  // slots that are free then
 
   bool empty() const {
-    return rules.empty() && choices.empty() && cells.empty() && prefixes.empty() && identities.empty() && sets.empty();
+    return rules.empty() && choices.empty() && cells.empty() && prefixes.empty() && identities.empty() &&
+           sets.empty() && gone_sets.empty() && gone_groups.empty() && gone_classes.empty();
   }
 };
 
@@ -123,14 +125,15 @@ class Policy {
   // Slots that are in use in the kernel by an earlier life of weftd.
   struct UsedSlots {
     std::set<uint32_t> sets, groups, classes, choices, rules;
+    std::set<uint32_t> past_rules;  // that flows may still name
   };
   void avoid(const UsedSlots& used);
 
   // The slot of a TNI's group set. It exists while a TNI has it.
   uint32_t set_slot(const GroupSet& groups) const;
   const PolicyTables& tables() const { return tables_; }
-  // Why part of the policy could not be compiled (a table is full): that part
-  // denies. Empty: all is well.
+  // Why part of the policy is not compiled (a table is full): that part denies. Each
+  // update tries it again. Empty: all is well.
   const std::map<std::string, std::string>& problems() const { return problems_; }
 
  private:
@@ -145,7 +148,7 @@ class Policy {
   struct ClassUse {
     RuleClass rules;
     uint64_t references = 0;
-    std::vector<RuleRow> rows;  // that found a slot
+    std::vector<RuleRow> rows;
     std::vector<CellKey> cells;
     std::map<Choice, uint32_t> choices;  // chains that end alike share their ends
   };
@@ -156,13 +159,16 @@ class Policy {
   void add_set(const model::State& state, const GroupSet& groups, PolicyPlan& plan);
   void change_set(const GroupSet& groups, const std::set<Peer>& peers, PolicyPlan& plan);
   void drop_set(const GroupSet& groups, PolicyPlan& plan);
+  bool has_class(uint32_t set, const Peer& peer) const;
   bool put_class(uint32_t set, const Peer& peer, const RuleClass& wanted, PolicyPlan& plan);
   bool put_prefix(const PrefixKey& key, const RuleClass& wanted, PolicyPlan& plan);
   bool put_identity(uint32_t table, const model::GroupId& group, const RuleClass& wanted, PolicyPlan& plan);
+  std::optional<std::vector<uint32_t>> take_members(const GroupSet& groups, PolicyPlan& plan);
   uint32_t take_group(const model::GroupId& group);
   void drop_group(const model::GroupId& group, PolicyPlan& plan);
   uint32_t take_class(const RuleClass& rules, PolicyPlan& plan);
   void drop_class(uint32_t slot, PolicyPlan& plan);
+  bool fill_class(uint32_t slot, ClassUse& use, PolicyPlan& plan);
   uint32_t take_chain(const std::vector<uint64_t>& chain, ClassUse& use, PolicyPlan& plan);
   void drop_rule(const RuleRow& row, PolicyPlan& plan);
 
@@ -181,6 +187,7 @@ class Policy {
   std::map<uint32_t, ClassUse> class_use_;
   std::map<uint32_t, uint64_t> choice_number_;
   std::map<RuleRow, uint64_t> rule_references_;
+  std::map<GroupSet, std::set<Peer>> waiting_;  // for room: the set itself, or its classes of these
   std::map<std::string, std::string> problems_;
 };
 

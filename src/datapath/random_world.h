@@ -46,6 +46,7 @@ class RandomWorld {
       put(command, tni(state, v, rng_.below(kTnis)));
     }
     if (rng_.one_in(8)) put(command, rule(v, now));
+    if (rng_.one_in(30)) pile(command, rule(v, now), v, now);
     return command;
   }
   // Everything goes, a command for each VPC.
@@ -258,6 +259,19 @@ class RandomWorld {
       rule.until = now + std::chrono::seconds(rng_.below(300)) + std::chrono::nanoseconds(rng_.below(3));
     if (rng_.one_in(8)) rule.mode = model::Mode::Audit;
     return rule;
+  }
+  // Rules like this one for ports inside each other, of which most end.
+  void pile(model::Command& command, model::Rule rule, uint64_t v, base::WallTime now) {
+    const uint16_t middle = pick(std::vector<uint16_t>{53, 80, 1024});
+    for (uint64_t n = rng_.below(6); n > 0; --n) {
+      rule.id = rule_id(v, rng_.below(kRules));
+      rule.traffic = {.protocol = model::kTcp,
+                      .first = static_cast<uint16_t>(middle - rng_.below(20)),
+                      .last = static_cast<uint16_t>(middle + rng_.below(20))};
+      rule.until.reset();
+      if (!rng_.one_in(4)) rule.until = now + std::chrono::seconds(1 + rng_.below(200));
+      put(command, rule);
+    }
   }
   model::Tni tni(const model::State& state, uint64_t v, uint64_t n) {
     const model::Tni* known = state.find(tni_id(v, n));

@@ -87,9 +87,7 @@ class DatapathTest : public os::Isolated {
   }
   // All of the state, as the first update of a new daemon has it.
   void tell_all() {
-    model::Changes all;
-    for (auto& object : state_.objects()) all.push_back({.before = {}, .after = object});
-    datapath_->update(state_, all, clocks());
+    datapath_->update(state_, state_.everything(), clocks());
     for (const auto& [what, why] : datapath_->problems()) ADD_FAILURE() << what << ": " << why;
   }
   ClockPair clocks() const { return {os::now_wall() + later_, os::now_boot() + later_}; }

@@ -1,13 +1,13 @@
 // Small numbers for things that BPF arrays are indexed by. A number that is
 // given back is not handed out again before it is released: a packet that is
-// being judged may still follow it.
+// being judged may still follow it. Then it waits until all others were handed out: a
+// flow that is idle still names what had it.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
-#include <set>
-#include <vector>
 
 #include "base/check.h"
 
@@ -28,8 +28,13 @@ class Slots {
   std::optional<uint32_t> take(const Key& key) {
     if (const auto slot = find(key)) return slot;
     if (free_.empty() && next_ >= most_) return std::nullopt;
-    const uint32_t slot = free_.empty() ? next_++ : *free_.begin();
-    free_.erase(slot);
+    uint32_t slot = next_;
+    if (next_ < most_) {
+      ++next_;
+    } else {
+      slot = free_.front();
+      free_.pop_front();
+    }
     slots_.emplace(key, slot);
     return slot;
   }
@@ -41,8 +46,10 @@ class Slots {
   // Keeps the slot out of use until it is released.
   void avoid(uint32_t slot) {
     CHECK(slot > 0 && slot < most_);
-    for (; next_ <= slot; ++next_) free_.insert(next_);
-    free_.erase(slot);
+    if (slot < next_) std::erase(free_, slot);
+    for (; next_ <= slot; ++next_) {
+      if (next_ != slot) free_.push_back(next_);
+    }
   }
   // Gives the key's slot up; it can be taken again after release().
   std::optional<uint32_t> drop(const Key& key) {
@@ -52,14 +59,14 @@ class Slots {
     slots_.erase(found);
     return slot;
   }
-  void release(uint32_t slot) { free_.insert(slot); }
+  void release(uint32_t slot) { free_.push_back(slot); }
   size_t size() const { return slots_.size(); }
   const std::map<Key, uint32_t>& all() const { return slots_; }
 
  private:
   uint32_t most_;
   uint32_t next_ = 1;
-  std::set<uint32_t> free_;
+  std::deque<uint32_t> free_;
   std::map<Key, uint32_t> slots_;
 };
 

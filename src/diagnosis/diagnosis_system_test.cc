@@ -38,9 +38,7 @@ class DiagnosisTest : public os::Isolated {
     auto opened = Datapath::open(options());
     ASSERT_TRUE(opened.ok()) << opened.error().what;
     datapath_ = std::move(*opened);
-    model::Changes all;
-    for (auto& object : world_.state.objects()) all.push_back({.before = {}, .after = object});
-    datapath_->update(world_.state, all, clocks());
+    datapath_->update(world_.state, world_.state.everything(), clocks());
     EXPECT_THAT(datapath_->problems(), IsEmpty());
   }
   void TearDown() override {

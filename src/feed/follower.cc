@@ -74,7 +74,7 @@ Result<std::optional<News>> Follower::take_one(const Entry& entry) {
   }
   auto changes = [&]() -> Result<model::Changes> {
     const model::Command command = TRY(schema::parse_command(entry.command));
-    return state_.apply(command);
+    return state_.replay(command);
   }();
   if (!changes.ok()) {
     cluster_.clear();  // what is here isn't what is agreed: the next connection brings all of it

@@ -47,6 +47,18 @@ TEST_F(FeedTest, WhoHasNothingGetsAllAndThenWhatComes) {
   expect_in_step();
 }
 
+// The limits are judged by who accepts a command.
+TEST_F(FeedTest, WhatIsAgreedIsCarriedOutThoughItIsMoreThanWouldBeAccepted) {
+  connect();
+  model::PrefixList list{.id = model::PrefixListId::make(log_.rng), .name = "long", .prefixes = {}};
+  list.prefixes.resize(model::kMostPrefixes + 1, *net::Prefix::parse("192.0.2.0/24"));
+  const model::Command command{.at = {1}, .actor = "test", .operations = {model::Put{list}}};
+  EXPECT_FALSE(model::State().apply(command).ok());
+  const auto news = follower_.take(Entry{.revision = 1, .command = schema::encode(command), .attached = {}});
+  ASSERT_TRUE(news.ok()) << news.error().what;
+  EXPECT_NE(follower_.state().find(list.id), nullptr);
+}
+
 TEST_F(FeedTest, AnEmptyStateIsOneToo) {
   EXPECT_EQ(connect(), 2u);
   expect_in_step();

@@ -237,7 +237,7 @@ Result<> detach_uplink(MachineSockets& machine, const Options& options, int link
   Traces traces = TRY(Traces::read(traces_path(options)));
   if (!traces.hooks.contains(link)) return {};
   if (TRY(os::read_hooks(machine.links, link)) == os::Hooks::Empty) {
-    TRY_VOID(machine.links.apply({os::remove_clsact(link)}));
+    TRY_VOID(machine.links.apply({os::remove_hooks(link)}));
   }
   traces.hooks.erase(link);
   return traces.write(traces_path(options));

@@ -49,7 +49,8 @@ TEST_F(Budget, GroupsThatNobodyHasCostNothing) { EXPECT_EQ(state_.policy_size(),
 
 TEST_F(Budget, EachCombinationOfGroupsCountsOnce) {
   ASSERT_TRUE(put(tni(1, {group_})).ok());
-  const PolicySize once{.entries = 1'000'000, .kinds = 1'000'000, .rules = 1000};
+  const PolicySize once{
+      .entries = 1'000'000, .kinds = 1'000'000, .choices = 1'000'000, .rules = 1000, .sets = 1, .groups = 1};
   EXPECT_EQ(state_.policy_size(), once);
   ASSERT_TRUE(put(tni(2, {group_})).ok());
   EXPECT_EQ(state_.policy_size(), once);
@@ -81,13 +82,66 @@ TEST_F(Budget, PortsCostTheBlocksThatTheirEndsCut) {
   range.traffic = *Traffic::parse("tcp:80-90");
   ASSERT_TRUE(put(range).ok());
   ASSERT_TRUE(put(tni(1, {other_})).ok());
-  EXPECT_EQ(state_.policy_size(), (PolicySize{.entries = 1, .kinds = 33, .rules = 1}));
+  EXPECT_EQ(state_.policy_size(),
+            (PolicySize{.entries = 1, .kinds = 33, .choices = 1, .rules = 1, .sets = 1, .groups = 1}));
   range.traffic = *Traffic::parse("tcp:80");
   ASSERT_TRUE(put(range).ok());
   EXPECT_EQ(state_.policy_size().kinds, 17u);
   range.traffic = *Traffic::parse("tcp");
   ASSERT_TRUE(put(range).ok());
   EXPECT_EQ(state_.policy_size().kinds, 1u);
+}
+
+TEST_F(Budget, ARuleThatEndsCostsAChoiceForEachThingThatMayComeAfterIt) {
+  Rule rule{.id = rule_of_number(5000), .group = other_, .peer = net::Prefix::any(net::Family::V4)};
+  for (uint64_t i = 0; i < 10; ++i) {
+    rule.id = rule_of_number(5000 + i);
+    ASSERT_TRUE(put(rule).ok());
+  }
+  ASSERT_TRUE(put(tni(1, {other_})).ok());
+  EXPECT_EQ(state_.policy_size().choices, 10u);
+  rule.until = base::WallTime{1};
+  ASSERT_TRUE(put(rule).ok());
+  EXPECT_EQ(state_.policy_size().choices, 30u);
+  rule.traffic = *Traffic::parse("tcp:80");
+  ASSERT_TRUE(put(rule).ok());
+  EXPECT_EQ(state_.policy_size().choices, 10u);
+}
+
+TEST_F(Budget, GroupsThatRulesNameCountToo) {
+  Rule one = rule(5000);
+  one.group = other_;
+  one.peer = group_;
+  Rule another = one;
+  another.id = rule_of_number(5001);
+  ASSERT_TRUE(put(one).ok());
+  ASSERT_TRUE(put(another).ok());
+  EXPECT_EQ(state_.policy_size().groups, 0u);
+  ASSERT_TRUE(put(tni(1, {other_})).ok());
+  EXPECT_EQ(state_.policy_size().groups, 2u);
+  ASSERT_TRUE(state_.apply({.operations = {Remove{one.id}, Remove{another.id}}}).ok());
+  EXPECT_EQ(state_.policy_size().groups, 1u);
+  ASSERT_TRUE(put(one).ok());
+  ASSERT_TRUE(state_.apply({.operations = {Remove{TniId{tni(1, {}).id}}}}).ok());
+  EXPECT_EQ(state_.policy_size(), PolicySize{});
+}
+
+// The data path knows a TNI that is attached to nothing, too.
+TEST_F(Budget, EveryCombinationOfGroupsCountsWhetherItsTnisAreAttachedOrNot) {
+  ASSERT_TRUE(put(tni(1, {other_})).ok());
+  ASSERT_TRUE(put(tni(2, {other_})).ok());
+  EXPECT_EQ(state_.policy_size().sets, 1u);
+  ASSERT_TRUE(put(tni(3, {group_})).ok());
+  EXPECT_EQ(state_.policy_size().sets, 2u);
+}
+
+TEST_F(Budget, WhatWasAcceptedOnceIsReplayed) {
+  ASSERT_TRUE(put(tni(1, {group_})).ok());
+  const Command too_much{.operations = {Put{tni(2, {group_, other_})}}};
+  EXPECT_FALSE(state_.apply(too_much).ok());
+  EXPECT_TRUE(state_.replay(too_much).ok());
+  EXPECT_EQ(state_.policy_size().entries, 2'000'000u);
+  EXPECT_TRUE(put(tni(3, {group_})).ok());  // no more than before
 }
 
 }  // namespace

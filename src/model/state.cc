@@ -108,8 +108,26 @@ Result<> State::check_name(const Object& object) const {
 }
 
 Result<Changes> State::apply(const Command& command) {
-  Changes changes;
   const PolicySize policy_before = policy_size();
+  Changes changes = TRY(carry_out(command));
+  auto fits = check(changes);
+  if (fits.ok()) fits = check_budget(policy_before);
+  if (!fits.ok()) {
+    undo(changes);
+    return std::move(fits).error();
+  }
+  rest(changes, command.at);
+  return changes;
+}
+
+Result<Changes> State::replay(const Command& command) {
+  Changes changes = TRY(carry_out(command));
+  rest(changes, command.at);
+  return changes;
+}
+
+Result<Changes> State::carry_out(const Command& command) {
+  Changes changes;
   const auto refuse = [&](Error error) {
     undo(changes);
     return error;
@@ -133,7 +151,11 @@ Result<Changes> State::apply(const Command& command) {
     set(change);
     changes.push_back(std::move(change));
   }
-  // Judged at the end: a command may bring things that need each other.
+  return changes;
+}
+
+// Judged when all are made: a command may bring things that need each other.
+Result<> State::check(const Changes& changes) const {
   for (const Change& change : changes) {
     const AnyId id = id_of(change.after ? *change.after : *change.before);
     const bool superseded = std::visit(
@@ -142,21 +164,22 @@ Result<Changes> State::apply(const Command& command) {
           return (now == nullptr) != !change.after || (now != nullptr && Object(*now) != *change.after);
         },
         id);
-    if (superseded) continue;
-    if (auto valid = check(change); !valid.ok()) return refuse(std::move(valid).error());
+    if (!superseded) TRY_VOID(check(change));
   }
-  if (auto fits = check_budget(policy_before); !fits.ok()) return refuse(std::move(fits).error());
+  return {};
+}
+
+void State::rest(const Changes& changes, base::WallTime since) {
   for (const Change& change : changes) {
     const auto* before = change.before ? std::get_if<Tni>(&*change.before) : nullptr;
     if (before == nullptr) continue;
     for (const net::Address& address : before->addresses()) {
-      if (holder_of(before->vpc, address) == nullptr) resting_[{before->vpc, address}] = command.at;
+      if (holder_of(before->vpc, address) == nullptr) resting_[{before->vpc, address}] = since;
     }
   }
   if (resting_.size() > 4096) {
-    std::erase_if(resting_, [&](const auto& entry) { return entry.second + kAddressRest <= command.at; });
+    std::erase_if(resting_, [&](const auto& entry) { return entry.second + kAddressRest <= since; });
   }
-  return changes;
 }
 
 void State::undo(const Changes& changes) {
@@ -175,7 +198,10 @@ Result<> State::check_budget(const PolicySize& before) const {
   };
   TRY_VOID(check("entries", before.entries, now.entries, kLargestPolicy.entries));
   TRY_VOID(check("kinds of traffic", before.kinds, now.kinds, kLargestPolicy.kinds));
-  return check("rules", before.rules, now.rules, kLargestPolicy.rules);
+  TRY_VOID(check("choices among rules that end", before.choices, now.choices, kLargestPolicy.choices));
+  TRY_VOID(check("rules", before.rules, now.rules, kLargestPolicy.rules));
+  TRY_VOID(check("combinations of groups", before.sets, now.sets, kLargestPolicy.sets));
+  return check("groups", before.groups, now.groups, kLargestPolicy.groups);
 }
 
 size_t State::prefixes_of(const Peer& peer) const {
@@ -185,33 +211,7 @@ size_t State::prefixes_of(const Peer& peer) const {
   return list == nullptr ? 0 : list->prefixes.size();
 }
 
-// Before an object goes from its table, and when another is in it.
-void State::budget(const Object& object, Step step) {
-  const auto count = [&](const Rule& rule) {
-    if (step == Step::Add) {
-      budget_.add(rule, prefixes_of(rule.peer));
-    } else {
-      budget_.remove(rule, prefixes_of(rule.peer));
-    }
-  };
-  if (const auto* rule = std::get_if<Rule>(&object)) count(*rule);
-  if (const auto* list = std::get_if<PrefixList>(&object)) {
-    for (const RuleId& id : rules_naming(list->id)) count(get(id));
-  }
-  if (const auto* tni = std::get_if<Tni>(&object)) {
-    if (step == Step::Add) {
-      budget_.add(tni->groups);
-    } else {
-      budget_.remove(tni->groups);
-    }
-  }
-}
-
 void State::set(const Change& change) {
-  const Object& concerned = change.before ? *change.before : *change.after;
-  const auto* list = std::get_if<PrefixList>(&concerned);
-  // Rules may name a list that isn't there yet, or any more.
-  if (change.before || list != nullptr) budget(concerned, Step::Drop);
   if (change.before) index(*change.before, Step::Drop);
   std::visit(
       [&](const auto& object) {
@@ -224,9 +224,9 @@ void State::set(const Change& change) {
       },
       change.after ? *change.after : *change.before);
   if (change.after) index(*change.after, Step::Add);
-  if (change.after || list != nullptr) budget(change.after ? *change.after : *change.before, Step::Add);
 }
 
+// Before an object goes from its table, and when it is in it.
 void State::index(const Object& object, Step step) {
   const auto member = [step](auto& map, const auto& key, const auto& id) {
     if (step == Step::Add) {
@@ -234,6 +234,13 @@ void State::index(const Object& object, Step step) {
     } else if (const auto found = map.find(key); found != map.end()) {
       found->second.erase(id);
       if (found->second.empty()) map.erase(found);
+    }
+  };
+  const auto count = [&](const Rule& rule, size_t prefixes, Step how) {
+    if (how == Step::Add) {
+      budget_.add(rule, prefixes);
+    } else {
+      budget_.remove(rule, prefixes);
     }
   };
   std::visit(
@@ -254,11 +261,25 @@ void State::index(const Object& object, Step step) {
           member(rules_of_, o.group, o.id);
           if (const auto* group = std::get_if<GroupId>(&o.peer)) member(rules_naming_group_, *group, o.id);
           if (const auto* list = std::get_if<PrefixListId>(&o.peer)) member(rules_naming_list_, *list, o.id);
+          count(o, prefixes_of(o.peer), step);
+        }
+        // Rules may name a list that isn't there yet, or any more.
+        if constexpr (std::is_same_v<T, PrefixList>) {
+          const size_t before = step == Step::Add ? 0 : o.prefixes.size();
+          for (const RuleId& id : rules_naming(o.id)) {
+            count(get(id), before, Step::Drop);
+            count(get(id), o.prefixes.size() - before, Step::Add);
+          }
         }
         if constexpr (std::is_same_v<T, Tni>) {
           member(tnis_of_subnet_, o.subnet, o.id);
           if (!o.workload.empty()) member(tnis_of_workload_, o.workload, o.id);
           for (const GroupId& group : o.groups) member(tnis_of_group_, group, o.id);
+          if (step == Step::Add) {
+            budget_.add(o.groups);
+          } else {
+            budget_.remove(o.groups);
+          }
           for (const net::Address& address : o.addresses()) {
             const Place place{o.vpc, address};
             if (step == Step::Add) {
@@ -283,6 +304,24 @@ std::vector<Object> State::objects() const {
       },
       tables_);
   return all;
+}
+
+Changes State::everything() const {
+  Changes changes;
+  for (Object& object : objects()) changes.push_back({.before = std::nullopt, .after = std::move(object)});
+  return changes;
+}
+
+Snapshot State::snapshot() const {
+  Snapshot snapshot{.objects = objects(), .resting = {}};
+  for (const auto& [place, since] : resting_) snapshot.resting.push_back({place.first, place.second, since});
+  return snapshot;
+}
+
+State State::of(Snapshot snapshot) {
+  State state = of(std::move(snapshot.objects));
+  for (const Rest& rest : snapshot.resting) state.resting_[{rest.vpc, rest.address}] = rest.since;
+  return state;
 }
 
 State State::of(std::vector<Object> objects) {

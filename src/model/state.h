@@ -48,6 +48,21 @@ struct Change {
 };
 using Changes = std::vector<Change>;
 
+// An address that nobody has any more.
+struct Rest {
+  VpcId vpc;
+  net::Address address;
+  base::WallTime since;
+  bool operator==(const Rest&) const = default;
+};
+
+// What the state at one revision is made of, the objects in an order in which they
+// can be put.
+struct Snapshot {
+  std::vector<Object> objects;
+  std::vector<Rest> resting;
+};
+
 template <class T>
 using Table = std::map<decltype(T::id), T>;
 
@@ -93,12 +108,17 @@ class State {
   // Carries the command out, or refuses it and changes nothing. The error names
   // the field, the value and who holds what was asked for.
   Result<Changes> apply(const Command& command);
+  // Carries out what was applied before, whatever was the most there might be then.
+  Result<Changes> replay(const Command& command);
   // Takes changes back that apply() made, latest first. (A commit that failed.)
   void undo(const Changes& changes);
-  // What a snapshot needs: every object, in an order in which they can be put.
   std::vector<Object> objects() const;
+  // All of them, as changes from nothing: what is told to whoever knows nothing yet.
+  Changes everything() const;
+  Snapshot snapshot() const;
   // The state with exactly these objects. They were valid when they were written.
   static State of(std::vector<Object> objects);
+  static State of(Snapshot snapshot);
 
  private:
   struct Name {
@@ -110,9 +130,11 @@ class State {
   void set(const Change& change);
   enum class Step { Add, Drop };
   void index(const Object& object, Step step);
-  void budget(const Object& object, Step step);
   size_t prefixes_of(const Peer& peer) const;
+  Result<Changes> carry_out(const Command& command);
+  Result<> check(const Changes& changes) const;
   Result<> check_budget(const PolicySize& before) const;
+  void rest(const Changes& changes, base::WallTime since);
   Result<> check(const Change& change) const;
   Result<> check_name(const Object& object) const;
 
@@ -132,6 +154,13 @@ class State {
   std::map<SubnetId, std::set<BlockId>> blocks_of_;
   PolicyBudget budget_;
 };
+
+template <class F>
+void fields(F&& f, Rest& r) {
+  f("vpc", r.vpc);
+  f("address", r.address);
+  f("since", r.since);
+}
 
 template <class Tag>
 struct ObjectOf;

@@ -103,9 +103,7 @@ Result<> DataPlane::take_over(const model::MachineId& machine) {
   gateways_ = TRY(gateway::Gateways::open(gateway_options(options_), std::move(own_netns)));
   runtime_ = TRY(runtime::Runtime::open(loop_, runtime_options()));
   runtime_->on_change([this](const auto& id, const auto& before, const auto& after) { on_run(id, before, after); });
-  model::Changes all;
-  for (model::Object& object : state().objects()) all.push_back({.before = {}, .after = std::move(object)});
-  carry_out(all);
+  carry_out(state().everything());
   read_flows();
   TRY_VOID(listen());
   heal();

@@ -35,14 +35,14 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const Options& options, store::Writ
 
 Result<> Ledger::replay() {
   if (const auto snapshot = TRY(store_->latest_snapshot())) {
-    state_ = model::State::of(TRY(schema::parse_objects(snapshot->bytes).within("snapshot")));
+    state_ = model::State::of(TRY(schema::parse_snapshot(snapshot->bytes).within("snapshot")));
     head_ = snapshot_ = snapshot->revision;
   }
   while (head_ < store_->head()) {
     for (const store::Entry& entry : TRY(store_->read(head_ + 1, kReplayAtOnce))) {
       const std::string where = "command " + std::to_string(entry.revision);
       const model::Command command = TRY(schema::parse_command(entry.bytes).within(where));
-      TRY_VOID(state_.apply(command).within(where));
+      TRY_VOID(state_.replay(command).within(where));
       head_ = entry.revision;
     }
   }
@@ -146,7 +146,7 @@ void Ledger::snapshot_if_due() {
   if (durable_ < snapshot_ + options_.snapshot_every || head_ != durable_) return;
   const uint64_t before = snapshot_;
   snapshot_ = durable_;
-  auto queued = writer_->snapshot({.revision = durable_, .bytes = schema::encode(state_.objects())},
+  auto queued = writer_->snapshot({.revision = durable_, .bytes = schema::encode(state_.snapshot())},
                                   [this, before](Result<> outcome) {
                                     if (!outcome.ok()) snapshot_ = before;
                                   });

@@ -22,12 +22,14 @@ struct Place {
 
 class Conversation {
  public:
+  static constexpr int kPatience = 20'000;  // milliseconds
+
   // The server waits at `at`; the client calls `called`, and both have spoken.
   static Result<Conversation> start(int type, const Fd& client_netns, const Place& called, const Fd& server_netns,
-                                    const Place& at) {
+                                    const Place& at, int milliseconds = kPatience) {
     Conversation made;
     Fd waiting = TRY(inside_netns(server_netns, [&]() -> Result<Fd> {
-      Fd fd = socket_of(type, at);
+      Fd fd = socket_of(type, at, milliseconds);
       const int yes = 1;
       setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
       const Bytes place(at);
@@ -36,7 +38,7 @@ class Conversation {
       return fd;
     }));
     made.client = TRY(inside_netns(client_netns, [&]() -> Result<Fd> {
-      Fd fd = socket_of(type, called);
+      Fd fd = socket_of(type, called, milliseconds);
       const Bytes place(called);
       if (connect(fd.get(), place.get(), place.size) != 0) return base::errno_error("connect", errno);
       return fd;
@@ -60,6 +62,11 @@ class Conversation {
       return base::error(base::Code::Failed, "no answer arrives");
     }
     return made;
+  }
+
+  // Something gets through, both ways, sooner or later.
+  bool goes_on(int milliseconds = kPatience) const {
+    return passes(client, server, milliseconds) && passes(server, client, milliseconds);
   }
 
   static bool say(const Fd& fd) { return send(fd.get(), "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1; }
@@ -97,13 +104,16 @@ class Conversation {
     sockaddr_storage bytes{};
     socklen_t size = 0;
   };
-  static Fd socket_of(int type, const Place& place) {
+  static Fd socket_of(int type, const Place& place, int milliseconds) {
     Fd fd(socket(place.address.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0));
-    const timeval patience{.tv_sec = 5, .tv_usec = 0};
+    const timeval patience{.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
     setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     return fd;
   }
-  static constexpr int kPatience = 15'000;
+  static bool passes(const Fd& from, const Fd& to, int milliseconds) {
+    char byte;
+    return say(from) && ready(to, POLLIN, milliseconds) && recv(to.get(), &byte, 1, 0) == 1;
+  }
   static bool ready(const Fd& fd, short what, int milliseconds = kPatience) {
     pollfd wait{.fd = fd.get(), .events = what, .revents = 0};
     return poll(&wait, 1, milliseconds) == 1 && (wait.revents & what) != 0;

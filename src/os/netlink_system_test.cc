@@ -353,7 +353,7 @@ TEST_F(Rtnetlink, FiltersAreAttachedExchangedAndRemoved) {
   const auto second = load_program();
   const FilterPlace in{.link = kNear, .hook = Hook::Ingress, .priority = 1, .handle = 1};
   const FilterPlace out{.link = kNear, .hook = Hook::Egress, .priority = 7, .handle = 3};
-  EXPECT_TRUE(near_->apply({remove_filter(in), remove_clsact(kNear)}).ok());  // nothing there: done already
+  EXPECT_TRUE(near_->apply({remove_filter(in), remove_hooks(kNear)}).ok());  // nothing there: done already
   EXPECT_FALSE(near_->apply({put_filter(in, first.fd, "weft", Create::Replace)}).ok());
   ASSERT_TRUE(near_
                   ->apply({put_clsact(kNear), put_clsact(kNear), put_filter(in, first.fd, "weft-in", Create::Exclusive),
@@ -373,8 +373,30 @@ TEST_F(Rtnetlink, FiltersAreAttachedExchangedAndRemoved) {
 
   ASSERT_TRUE(near_->apply({remove_filter(in), remove_filter(in)}).ok());
   EXPECT_EQ(*read_filters(*near_, kNear), (std::vector<Filter>{{out, first.id, "weft-out"}}));
-  ASSERT_TRUE(near_->apply({remove_clsact(kNear), remove_clsact(kNear)}).ok());
+  ASSERT_TRUE(near_->apply({remove_hooks(kNear), remove_hooks(kNear)}).ok());
   EXPECT_FALSE(read_filters(*near_, kNear).value_or(std::vector<Filter>{}).size() > 0);
+}
+
+TEST_F(Rtnetlink, ABlockIsSharedByItsNumber) {
+  connect();
+  const auto program = load_program();
+  const FilterPlace place{.block = 5};
+  ASSERT_TRUE(near_->apply({put_shared_ingress(kNear, 5)}).ok());
+  EXPECT_EQ(*find_shared_block(*near_, kNear), std::nullopt);  // empty
+  ASSERT_TRUE(near_->apply({put_filter(place, program.fd, "weft", Create::Replace)}).ok());
+  EXPECT_EQ(*find_shared_block(*near_, kNear), 5u);
+  // A filter of another kind is in the way of ours.
+  ASSERT_TRUE(near_->apply({clear_priority(place), clear_priority(place)}).ok());
+  ASSERT_EQ(run_program({.argv = {"tc", "filter", "add", "block", "5", "pref", "1", "protocol", "all", "u32", "match",
+                                  "u32", "0", "0"}})
+                ->status,
+            0);
+  EXPECT_FALSE(near_->apply({put_filter(place, program.fd, "weft", Create::Replace)}).ok());
+  EXPECT_TRUE(near_->apply({clear_priority(place), put_filter(place, program.fd, "weft", Create::Replace)}).ok());
+  EXPECT_EQ(find_filter(*near_, place)->value().program, program.id);
+  ASSERT_TRUE(near_->apply({remove_hooks(kNear), put_clsact(kNear)}).ok());
+  ASSERT_TRUE(near_->apply({put_filter({.link = kNear}, program.fd, "weft", Create::Replace)}).ok());
+  EXPECT_EQ(*find_shared_block(*near_, kNear), std::nullopt);  // its own
 }
 
 TEST_F(Rtnetlink, CarriesPackets) {

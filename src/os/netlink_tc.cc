@@ -18,14 +18,6 @@ constexpr uint32_t parent_of(Hook hook) {
   return TC_H_MAKE(TC_H_CLSACT, hook == Hook::Ingress ? uint32_t{TC_H_MIN_INGRESS} : uint32_t{TC_H_MIN_EGRESS});
 }
 
-void put_qdisc_message(Message& message, int link) {
-  auto& head = message.header<tcmsg>();
-  head.tcm_ifindex = link;
-  head.tcm_parent = TC_H_CLSACT;
-  head.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
-  message.put_text(TCA_KIND, "clsact");
-}
-
 void put_place(tcmsg& head, const FilterPlace& place) {
   const bool shared = place.block != 0;
   head.tcm_ifindex = shared ? static_cast<int>(TCM_IFINDEX_MAGIC_BLOCK) : place.link;
@@ -58,9 +50,12 @@ std::optional<Filter> parse_filter(const nlmsghdr& message, FilterPlace place) {
   return Filter{.place = place, .program = options.u32(TCA_BPF_ID).value_or(0), .name = options.text(TCA_BPF_NAME)};
 }
 
-Request dump_filters(const FilterPlace& place) {
+// Of every priority, or of one.
+Request dump_filters(const FilterPlace& place, uint16_t priority = 0) {
   Message message(RTM_GETTFILTER, NLM_F_DUMP);
-  put_place(message.header<tcmsg>(), place);
+  auto& head = message.header<tcmsg>();
+  put_place(head, place);
+  head.tcm_info = TC_H_MAKE(uint32_t{priority} << 16, 0);
   return message.request(place.block != 0 ? fmt::format("read filters of block {}", place.block)
                                           : fmt::format("read filters of link {}", place.link));
 }
@@ -73,7 +68,11 @@ Result<std::vector<Filter>> read_place(Netlink& netlink, const FilterPlace& plac
 
 Request put_clsact(int link) {
   Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
-  put_qdisc_message(message, link);
+  auto& head = message.header<tcmsg>();
+  head.tcm_ifindex = link;
+  head.tcm_parent = TC_H_CLSACT;
+  head.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+  message.put_text(TCA_KIND, "clsact");
   return message.request(fmt::format("add the hooks of link {}", link), {EEXIST});
 }
 
@@ -88,9 +87,11 @@ Request put_shared_ingress(int link, uint32_t block) {
   return message.request(fmt::format("let link {} share the filters of block {}", link, block), {EEXIST});
 }
 
-Request remove_clsact(int link) {
+Request remove_hooks(int link) {
   Message message(RTM_DELQDISC, 0);
-  put_qdisc_message(message, link);
+  auto& head = message.header<tcmsg>();
+  head.tcm_ifindex = link;
+  head.tcm_parent = TC_H_INGRESS;  // the same as TC_H_CLSACT
   // EINVAL, ENOENT: the link has no hooks.
   return message.request(fmt::format("remove the hooks of link {}", link), {EINVAL, ENOENT, ENODEV});
 }
@@ -111,6 +112,14 @@ Request remove_filter(const FilterPlace& place) {
   put_filter_message(message, place);
   // EINVAL: the link has no hooks.
   return message.request("remove " + text_of(place), {ENOENT, ENODEV, EINVAL});
+}
+
+Request clear_priority(const FilterPlace& place) {
+  Message message(RTM_DELTFILTER, 0);
+  auto& head = message.header<tcmsg>();
+  put_place(head, place);
+  head.tcm_info = TC_H_MAKE(uint32_t{place.priority} << 16, 0);
+  return message.request("clear " + text_of(place), {ENOENT, ENODEV, EINVAL});
 }
 
 Result<std::vector<Filter>> read_filters(Netlink& netlink, int link) {
@@ -137,22 +146,15 @@ Result<std::optional<Filter>> find_filter(Netlink& netlink, const FilterPlace& p
 }
 
 // Asking for the hooks themselves would tell every listener of them, as a change.
-// Of filters that are shared the kernel says so in place of an answer.
-Ingress read_ingress(Netlink& netlink, int link) {
-  Message message(RTM_GETTFILTER, 0);
-  put_filter_message(message, {.link = link});
-  auto ingress = Ingress::Shared;
-  const auto asked = netlink.ask(message.request(fmt::format("read the hooks of link {}", link), {EOPNOTSUPP}),
-                                 [&](const nlmsghdr&) { ingress = Ingress::Other; });
-  return asked.ok() ? ingress : Ingress::Other;
-}
-
-Request remove_hooks(int link) {
-  Message message(RTM_DELQDISC, 0);
-  auto& head = message.header<tcmsg>();
-  head.tcm_ifindex = link;
-  head.tcm_parent = TC_H_INGRESS;
-  return message.request(fmt::format("remove the hooks of link {}", link), {EINVAL, ENOENT, ENODEV});
+// Filters that are shared are told with their block.
+Result<std::optional<uint32_t>> find_shared_block(Netlink& netlink, int link, uint16_t priority) {
+  std::optional<uint32_t> block;
+  TRY(netlink.ask(dump_filters({.link = link}, priority), [&](const nlmsghdr& row) {
+    const auto* head = header_of<tcmsg>(row);
+    if (head == nullptr || row.nlmsg_type != RTM_NEWTFILTER) return;
+    if (static_cast<uint32_t>(head->tcm_ifindex) == TCM_IFINDEX_MAGIC_BLOCK) block = head->tcm_parent;
+  }));
+  return block;
 }
 
 Result<Hooks> read_hooks(Netlink& netlink, int link) {

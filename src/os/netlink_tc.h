@@ -28,14 +28,17 @@ Request put_clsact(int link);
 // any link shares it. A link of its own block costs the kernel time that grows with
 // the number of links; one that shares costs nothing. Waits as put_clsact() does.
 Request put_shared_ingress(int link, uint32_t block);
-// Takes the hooks away, with all filters on them, also those of others.
-Request remove_clsact(int link);
+// Takes the hooks away, whichever of these they are, with all filters on them, also
+// those of others.
+Request remove_hooks(int link);
 
 // A program loaded for the classifier type, in direct-action mode: its return
 // value is the verdict. Replace exchanges the program, without a packet
 // between the old and the new one. `name` is shown by `tc` and by read_filters.
 Request put_filter(const FilterPlace& place, const Fd& program, const std::string& name, Create create);
 Request remove_filter(const FilterPlace& place);
+// Whatever stands at the place's priority, also of another kind.
+Request clear_priority(const FilterPlace& place);
 
 struct Filter {
   FilterPlace place;
@@ -49,11 +52,9 @@ Result<std::vector<Filter>> read_filters(Netlink& netlink, int link);
 Result<std::vector<Filter>> read_block(Netlink& netlink, uint32_t block);
 // The BPF filter that stands there.
 Result<std::optional<Filter>> find_filter(Netlink& netlink, const FilterPlace& place);
-// Whether the link shares a block; Other: it has filters of its own, or no hook.
-enum class Ingress { Shared, Other };
-Ingress read_ingress(Netlink& netlink, int link);
-// Takes hooks of either kind away.
-Request remove_hooks(int link);
+// The block that the link shares. Absent: it shares none, or nothing stands at this
+// priority in it.
+Result<std::optional<uint32_t>> find_shared_block(Netlink& netlink, int link, uint16_t priority = 1);
 // Filters of any kind at the hooks of a link.
 enum class Hooks { Empty, InUse };
 Result<Hooks> read_hooks(Netlink& netlink, int link);

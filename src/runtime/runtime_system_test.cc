@@ -123,10 +123,16 @@ class RuntimeTest : public os::Isolated {
   // What a power cycle leaves of the run directory.
   void cycle_power() {
     runtime_.reset();
-    for (const pid_t shim : shims()) kill(shim, SIGKILL);
-    EXPECT_TRUE(poll([&] { return shims().empty(); }));
+    kill_shims();
     std::filesystem::remove_all(root_ + "/run");
     boot("two");
+  }
+  // Until they have ended: one that is about to has no command line any more, and its
+  // socket still listens.
+  void kill_shims() {
+    const auto all = shims();
+    for (const pid_t shim : all) kill(shim, SIGKILL);
+    EXPECT_TRUE(poll([&] { return std::none_of(all.begin(), all.end(), lives); }));
   }
 
   bool run_until(const std::function<bool()>& condition) {
@@ -570,8 +576,7 @@ TEST_F(RuntimeTest, ARunDirectoryThatOutlivesThePowerCycleSaysWhatWas) {
   const auto once = run(script("exec sleep 1000"));
   const Status before = wait_for(once, RunState::Running);
   runtime_.reset();
-  for (const pid_t shim : shims()) kill(shim, SIGKILL);
-  ASSERT_TRUE(poll([&] { return shims().empty(); }));
+  kill_shims();
   boot("two");
   start_weftd();
   EXPECT_EQ(shown(once).state, RunState::Exited);

@@ -82,14 +82,26 @@ std::string encode(const std::vector<model::Object>& objects) {
   return message.SerializeAsString();
 }
 
-Result<std::vector<model::Object>> parse_objects(std::string_view bytes) {
+Result<std::vector<model::Object>> parse_objects(std::string_view bytes) { return TRY(parse_snapshot(bytes)).objects; }
+
+std::string encode(const model::Snapshot& snapshot) {
+  v1::Snapshot message;
+  for (const model::Object& object : snapshot.objects) write_any(object, *message.add_objects());
+  for (const model::Rest& rest : snapshot.resting) write(rest, *message.add_resting());
+  return message.SerializeAsString();
+}
+
+Result<model::Snapshot> parse_snapshot(std::string_view bytes) {
   v1::Snapshot message;
   TRY_VOID(parse_message(bytes, kLargestSnapshot, message));
-  std::vector<model::Object> objects;
+  model::Snapshot snapshot;
   for (int i = 0; i < message.objects_size(); ++i) {
-    objects.push_back(TRY(read_object(message.objects(i)).in_field(fmt::format("objects[{}]", i))));
+    snapshot.objects.push_back(TRY(read_object(message.objects(i)).in_field(fmt::format("objects[{}]", i))));
   }
-  return objects;
+  for (int i = 0; i < message.resting_size(); ++i) {
+    snapshot.resting.push_back(TRY(read<model::Rest>(message.resting(i)).in_field(fmt::format("resting[{}]", i))));
+  }
+  return snapshot;
 }
 
 }  // namespace weft::schema

@@ -19,7 +19,11 @@ inline constexpr size_t kLargestSnapshot = 1 << 30;
 std::string encode(const model::Command& command);
 Result<model::Command> parse_command(std::string_view bytes);
 
+// The bytes of one after those of another are those of both.
 std::string encode(const std::vector<model::Object>& objects);
 Result<std::vector<model::Object>> parse_objects(std::string_view bytes);
+
+std::string encode(const model::Snapshot& snapshot);
+Result<model::Snapshot> parse_snapshot(std::string_view bytes);
 
 }  // namespace weft::schema

@@ -37,11 +37,16 @@ TEST(Command, ReadsBackAsWritten) {
 
 TEST(Command, SnapshotReadsBackAsWritten) {
   base::Rng rng(7);
-  std::vector<model::Object> objects;
-  for (int i = 0; i < 500; ++i) objects.push_back(any_object(rng));
-  const auto back = parse_objects(encode(objects));
+  model::Snapshot snapshot;
+  for (int i = 0; i < 500; ++i) snapshot.objects.push_back(any_object(rng));
+  for (int i = 0; i < 50; ++i) {
+    model::Rest& rest = snapshot.resting.emplace_back();
+    fields(Randomizer(rng), rest);
+  }
+  const auto back = parse_snapshot(encode(snapshot));
   ASSERT_TRUE(back.ok());
-  EXPECT_EQ(*back, objects);
+  EXPECT_EQ(back->objects, snapshot.objects);
+  EXPECT_EQ(back->resting, snapshot.resting);
 }
 
 TEST(Command, DamagedBytesAreAnErrorOrACommand) {

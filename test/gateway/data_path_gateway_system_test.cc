@@ -31,10 +31,8 @@ class WholeMachine : public Rig {
   }
 
   void update(const World& world) {
-    model::State state = world.state();
-    model::Changes changes;
-    for (model::Object& object : state.objects()) changes.push_back({.before = {}, .after = std::move(object)});
-    datapath_->update(state, changes, {os::now_wall(), os::now_boot()});
+    const model::State state = world.state();
+    datapath_->update(state, state.everything(), {os::now_wall(), os::now_boot()});
     EXPECT_TRUE(datapath_->problems().empty());
     web_ = *os::open_netns(datapath::Names{}.netns_of(kWeb));
     safe_ = *os::open_netns(datapath::Names{}.netns_of(kSafe));

@@ -6,11 +6,10 @@
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 . "$here/machine.sh"
-export WEFT_BIN=$1/bin
-up=$here/../../tools/up.sh
-weft() { "$WEFT_BIN/weft" "$@"; }
+BUILD=$1
+. "$here/up.sh"
 
-"$up" up >/run/up.log 2>&1 || fail "up failed: $(cat /run/up.log)"
+up_into /run/up.log
 web=$(weft ps --all | awk '$1 == "web" {print $NF}')
 own() { ip netns exec weft "$@"; }
 inside() { nsenter --net="/run/netns/weft-$web" "$@"; }

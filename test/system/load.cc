@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "http.h"
 #include "os/clock.h"
+#include "tool.h"
 
 namespace weft::http {
 namespace {
@@ -161,8 +162,9 @@ Result<> crowd(const std::string& socket) {
   return {};
 }
 
-Result<> run(const std::string& socket, const std::string& seconds) {
-  const auto length = TRY(base::parse_number(seconds, 1, 3600));
+Result<> run(char** words) {
+  const std::string socket = words[0];
+  const auto length = TRY(base::parse_number(words[1], 1, 3600));
   TRY_VOID(absurdities(socket));
   TRY_VOID(crowd(socket));
   // The crowd's places are free once weftd has seen that it went.
@@ -182,13 +184,4 @@ Result<> run(const std::string& socket, const std::string& seconds) {
 }  // namespace
 }  // namespace weft::http
 
-int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fputs("usage: load SOCKET SECONDS\n", stderr);
-    return 2;
-  }
-  const auto outcome = weft::http::run(argv[1], argv[2]);
-  if (outcome.ok()) return 0;
-  fmt::print(stderr, "load: {}\n", outcome.error().what);
-  return 1;
-}
+int main(int argc, char** argv) { return weft::tool(argc, argv, "load SOCKET SECONDS", weft::http::run); }

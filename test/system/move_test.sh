@@ -53,7 +53,7 @@ left() {
     ip -n "$name" -o -d link show | without_new | sort
     ip -n "$name" -o address show | without_new | sort
     ip -n "$name" -4 route show table all | sort
-    ip -n "$name" -6 route show table all | grep -v '^fe80\|^multicast\|^anycast' | sort
+    ip -n "$name" -6 route show table all | sed '/^fe80\|^multicast\|^anycast/d' | sort
     ip -n "$name" neighbour show nud permanent | sort
     ip -n "$name" rule show
   done

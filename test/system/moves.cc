@@ -11,6 +11,7 @@
 #include "http.h"
 #include "os/clock.h"
 #include "packets.h"
+#include "tool.h"
 
 namespace weft {
 namespace {
@@ -40,7 +41,7 @@ Result<std::vector<uint16_t>> arrived(Place& place, uint64_t token, base::BootTi
   }
 }
 
-Result<double> moves(char** words) {
+Result<> moves(char** words) {
   const std::string tni = words[1];
   const auto count = TRY(base::parse_number(words[6], 1, kMostMoves));
   const net::Address address = TRY(net::Address::parse(words[2]));
@@ -63,19 +64,14 @@ Result<double> moves(char** words) {
     const auto there = TRY(arrived(before, token, os::now_boot()));
     if (!there.empty()) return error(base::Code::Failed, "move {}: it is still where it was", i);
   }
-  return static_cast<double>(count) / std::chrono::duration<double>(os::now_boot() - begin).count();
+  const std::chrono::duration<double> taken = os::now_boot() - begin;
+  fmt::print("{:.0f} moves/s\n", static_cast<double>(count) / taken.count());
+  return {};
 }
 
 }  // namespace
 }  // namespace weft
 
 int main(int argc, char** argv) {
-  if (argc != 8) {
-    std::fputs("usage: moves SOCKET TNI ADDRESS NEIGHBOUR WORKLOAD WORKLOAD COUNT\n", stderr);
-    return 2;
-  }
-  const auto rate = weft::moves(argv + 1);
-  if (rate.ok()) return fmt::print("{:.0f} moves/s\n", *rate), 0;
-  fmt::print(stderr, "moves: {}\n", rate.error().what);
-  return 1;
+  return weft::tool(argc, argv, "moves SOCKET TNI ADDRESS NEIGHBOUR WORKLOAD WORKLOAD COUNT", weft::moves);
 }

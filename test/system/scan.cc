@@ -14,6 +14,7 @@
 
 #include "os/clock.h"
 #include "packets.h"
+#include "tool.h"
 
 namespace weft::packets {
 namespace {
@@ -55,9 +56,9 @@ struct Scan {
   }
 };
 
-Result<> scan(const std::string& from, const std::string& at, const std::string& address) {
-  const os::Fd source = TRY(netns_named(from)), watched = TRY(netns_named(at));
-  const net::Address target = TRY(net::Address::parse(address));
+Result<> scan(char** words) {
+  const os::Fd source = TRY(netns_named(words[0])), watched = TRY(netns_named(words[1]));
+  const net::Address target = TRY(net::Address::parse(words[2]));
   for (int turn = 0; turn < kMostTurns; ++turn) {
     const uint64_t token = os::random_seed(), lost = dropped_by_queues();
     Scan scan{.sender = TRY(Sender::open(source, target, token)),
@@ -81,13 +82,4 @@ Result<> scan(const std::string& from, const std::string& at, const std::string&
 }  // namespace
 }  // namespace weft::packets
 
-int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fputs("usage: scan FROM AT ADDRESS\n", stderr);
-    return 2;
-  }
-  const auto outcome = weft::packets::scan(argv[1], argv[2], argv[3]);
-  if (outcome.ok()) return 0;
-  fmt::print(stderr, "scan: {}\n", outcome.error().what);
-  return 1;
-}
+int main(int argc, char** argv) { return weft::tool(argc, argv, "scan FROM AT ADDRESS", weft::packets::scan); }

@@ -6,8 +6,8 @@
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 . "$here/machine.sh"
-root=$here/../..
-export WEFT_BIN=$1/bin PATH=$1/bin:$PATH NO_COLOR=1
+BUILD=$1
+. "$here/up.sh"
 cd "$root"
 
 transcript() { sed -n '/^## A transcript/,/^## /p' README.md | sed -n 's/^    //p'; }
@@ -15,7 +15,7 @@ transcript() { sed -n '/^## A transcript/,/^## /p' README.md | sed -n 's/^    //
 pattern() { sed -E 's/[][\.*^$(){}+?|/]/\\&/g; s/(\\\.){3}/.*/g; s/ +/ +/g' <<<"$1"; }
 
 [ "$(transcript | grep -c '^\$ ')" -ge 5 ] || fail 'there is no transcript'
-tools/up.sh up >/run/up.log 2>&1 || fail "up failed: $(cat /run/up.log)"
+up_into /run/up.log
 
 command='' printed=() position=0
 finish() {

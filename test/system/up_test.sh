@@ -6,9 +6,8 @@
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 . "$here/machine.sh"
-export WEFT_BIN=$1/bin
-up=$here/../../tools/up.sh
-weft() { "$WEFT_BIN/weft" "$@"; }
+BUILD=$1
+. "$here/up.sh"
 work=$(mktemp -d /run/up_test.XXXXXX) # on the machine's own tmpfs
 exclude_work() { grep -v "^$work"; }
 processes() { ps -e -o comm= --no-headers | grep -vE '^(ps|grep|sort|bash|up_test.sh|cat|sed)$' | sort || true; }
@@ -16,7 +15,7 @@ processes() { ps -e -o comm= --no-headers | grep -vE '^(ps|grep|sort|bash|up_tes
 snapshot | exclude_work >"$work/before"
 processes >"$work/processes-before"
 
-"$up" up >"$work/first" 2>&1 || fail "up failed: $(cat "$work/first")"
+up_into "$work/first"
 grep -q '{"INCR":1}' "$work/first" || fail "the application didn't reach the database: $(cat "$work/first")"
 grep -q 'ingress-denied' "$work/first" || fail "the denial has no reason: $(cat "$work/first")"
 
@@ -28,16 +27,16 @@ outside ip route del 10.20.0.0/16
 
 # Again, at once: nothing changes.
 began=$SECONDS
-"$up" up >"$work/second" 2>&1 || fail "the second up failed: $(cat "$work/second")"
+up_into "$work/second"
 [ $((SECONDS - began)) -lt 15 ] || fail 'the second up took longer than 15 s'
 grep -q '{"INCR":3}' "$work/second" || fail 'the database was started again'
 
 # weftd dies: nothing else notices, and a new one goes on.
 kill -KILL "$(cat /run/weft/dev.pid)"
 outside curl -sf -m 5 http://192.0.2.10:8080/INCR/visits | grep -q '{"INCR":4}' || fail 'the application died with weftd'
-"$up" up >"$work/third" 2>&1 || fail "weftd doesn't come back: $(cat "$work/third")"
+up_into "$work/third"
 grep -q '{"INCR":5}' "$work/third" || fail 'the new weftd started the database again'
-weft plan -f "$here/../../examples/two-tier.yaml" || fail 'the state is another one than that of the example'
+weft plan -f "$root/examples/two-tier.yaml" || fail 'the state is another one than that of the example'
 
 "$up" down >"$work/down" 2>&1 || fail "down failed: $(cat "$work/down")"
 # Namespaces go in the background.
