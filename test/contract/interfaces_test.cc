@@ -98,6 +98,14 @@ TEST_F(Interfaces, RT_2_WhatLeadsNowhereIsDroppedUnderItsReason) {
   EXPECT_EQ(reason(opening(sender, "10.20.1.7", "192.0.2.9")), Reason::NoRoute);
 }
 
+TEST_F(Interfaces, JUDGE_1_GroupsAreAskedBeforeTheWay) {
+  const Tni sender = attached(tni("sender", "10.20.1.7"), "web");
+  expect_accepted(sender);
+  EXPECT_EQ(reason(opening(sender, "10.20.1.8", "10.20.1.9")), Reason::SourceCheck);
+  EXPECT_EQ(reason(opening(sender, "10.20.1.7", "10.20.1.9")), Reason::EgressDenied);
+  EXPECT_EQ(reason(opening(sender, "10.20.1.7", "192.0.2.9")), Reason::EgressDenied);
+}
+
 TEST_F(Interfaces, GW_1_WithoutAnInternetGatewayNothingLeaves) {
   const Tni sender = attached(tni("sender", "10.20.1.7"), "web");
   expect_accepted(sender);
