@@ -3,18 +3,15 @@
 #include <cerrno>
 
 #include "api/roles.h"
+#include "os/unix_socket.h"
 
 namespace weft::api {
 
 Result<Credentials> credentials_of(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-    return base::errno_error("read the peer's credentials", errno);
-  }
+  const ucred peer = TRY(os::peer_of(socket));
   Credentials credentials{.user = peer.uid, .groups = {}};
   // The supplementary groups (Linux 4.13); the call says how many there are.
-  size = 0;
+  socklen_t size = 0;
   if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, nullptr, &size) != 0 && errno != ERANGE) {
     return base::errno_error("read the peer's groups", errno);
   }

@@ -5,12 +5,12 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <future>
 #include <thread>
 
 #include "api/client.h"
 #include "api/http_server.h"
 #include "api/http_text.h"
+#include "api/loop_testing.h"
 #include "api/testing.h"
 #include "os/unix_socket.h"
 
@@ -20,8 +20,6 @@ namespace {
 using base::Code;
 using namespace std::chrono_literals;
 using Json = Client::Json;
-
-constexpr auto kPatience = 20s;
 
 // `front` keeps what is agreed, and asks `back` what goes on.
 class ForwardTest : public testing::Test {
@@ -62,18 +60,11 @@ class ForwardTest : public testing::Test {
 
   template <class F>
   auto on_loop(F f) {
-    std::promise<decltype(f())> promise;
-    boost::asio::post(loop_, [&] { promise.set_value(f()); });
-    return promise.get_future().get();
+    return run_on(loop_, std::move(f));
   }
   template <class F>
   bool becomes(F condition) {
-    const auto end = std::chrono::steady_clock::now() + kPatience;
-    while (std::chrono::steady_clock::now() < end) {
-      if (on_loop(condition)) return true;
-      std::this_thread::yield();
-    }
-    return false;
+    return becomes_on(loop_, std::move(condition));
   }
   bool all_are_closed() {
     return becomes([this] { return front_server_->connections() == 0 && back_server_->connections() == 0; });

@@ -10,11 +10,11 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <cstdlib>
-#include <future>
 #include <thread>
 
 #include "api/client.h"
 #include "api/http_server.h"
+#include "api/loop_testing.h"
 #include "api/testing.h"
 
 namespace weft::api {
@@ -22,8 +22,6 @@ namespace {
 
 using base::Code;
 using namespace std::chrono_literals;
-
-constexpr auto kPatience = 20s;
 
 // A connection that speaks whatever a test wants it to.
 class Raw {
@@ -95,21 +93,13 @@ class HttpTest : public testing::Test {
     thread_.join();
   }
   std::string path() const { return folder_ + "/sock"; }
-  // Runs it on the loop and waits for what it gives.
   template <class F>
   auto on_loop(F f) {
-    std::promise<decltype(f())> promise;
-    boost::asio::post(loop_, [&] { promise.set_value(f()); });
-    return promise.get_future().get();
+    return run_on(loop_, std::move(f));
   }
   template <class F>
   bool becomes(F condition) {
-    const auto end = std::chrono::steady_clock::now() + kPatience;
-    while (std::chrono::steady_clock::now() < end) {
-      if (on_loop(condition)) return true;
-      std::this_thread::yield();
-    }
-    return false;
+    return becomes_on(loop_, std::move(condition));
   }
   Client client() {
     auto made = Client::connect(path());

@@ -1,5 +1,7 @@
 #include "feed/follower.h"
 
+#include <set>
+
 #include "schema/command.h"
 
 namespace weft::feed {
@@ -92,13 +94,15 @@ Result<std::optional<News>> Follower::take_one(const Pulse& pulse) {
 
 model::Changes difference(const model::State& from, const model::State& to) {
   auto before = by_id(from.objects());
-  auto after = by_id(to.objects());
+  std::vector<model::Object> after = to.objects();
+  std::set<model::AnyId> stay;
+  for (const model::Object& object : after) stay.insert(model::id_of(object));
   model::Changes changes;
   for (auto& [id, object] : before) {
-    if (!after.contains(id)) changes.push_back({.before = std::move(object), .after = {}});
+    if (!stay.contains(id)) changes.push_back({.before = std::move(object), .after = {}});
   }
   // In the order in which they can be put.
-  for (model::Object& object : to.objects()) {
+  for (model::Object& object : after) {
     const model::Object* was = find_in(before, model::id_of(object));
     if (was == nullptr) {
       changes.push_back({.before = {}, .after = std::move(object)});

@@ -234,7 +234,7 @@ void Control::accept() {
 }
 
 void Control::meet(os::Fd socket) {
-  if (const auto trusted = check_peer(socket.get()); !trusted.ok()) {
+  if (const auto trusted = os::check_peer(socket.get()); !trusted.ok()) {
     return spdlog::warn("feed: {}", trusted.error().what);
   }
   if (peers_.size() == kMostPeers)

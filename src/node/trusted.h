@@ -8,7 +8,6 @@
 
 namespace weft::node {
 
-Result<> check_peer(int socket);
 Result<os::Fd> connect_trusted(const std::string& path);
 
 }  // namespace weft::node

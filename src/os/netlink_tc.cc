@@ -64,24 +64,26 @@ Result<std::vector<Filter>> read_place(Netlink& netlink, const FilterPlace& plac
   return read_rows<Filter>(netlink, dump_filters(place), [&](const nlmsghdr& row) { return parse_filter(row, place); });
 }
 
+// TC_H_INGRESS is TC_H_CLSACT: a link has one or the other.
+tcmsg& put_hooks_message(Message& message, int link) {
+  auto& head = message.header<tcmsg>();
+  head.tcm_ifindex = link;
+  head.tcm_parent = TC_H_CLSACT;
+  return head;
+}
+
 }  // namespace
 
 Request put_clsact(int link) {
   Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
-  auto& head = message.header<tcmsg>();
-  head.tcm_ifindex = link;
-  head.tcm_parent = TC_H_CLSACT;
-  head.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+  put_hooks_message(message, link).tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
   message.put_text(TCA_KIND, "clsact");
   return message.request(fmt::format("add the hooks of link {}", link), {EEXIST});
 }
 
 Request put_shared_ingress(int link, uint32_t block) {
   Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL);
-  auto& head = message.header<tcmsg>();
-  head.tcm_ifindex = link;
-  head.tcm_parent = TC_H_INGRESS;
-  head.tcm_handle = TC_H_MAKE(TC_H_INGRESS, 0);
+  put_hooks_message(message, link).tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
   message.put_text(TCA_KIND, "ingress");
   message.put_u32(TCA_INGRESS_BLOCK, block);
   return message.request(fmt::format("let link {} share the filters of block {}", link, block), {EEXIST});
@@ -89,9 +91,7 @@ Request put_shared_ingress(int link, uint32_t block) {
 
 Request remove_hooks(int link) {
   Message message(RTM_DELQDISC, 0);
-  auto& head = message.header<tcmsg>();
-  head.tcm_ifindex = link;
-  head.tcm_parent = TC_H_INGRESS;  // the same as TC_H_CLSACT
+  put_hooks_message(message, link);
   // EINVAL, ENOENT: the link has no hooks.
   return message.request(fmt::format("remove the hooks of link {}", link), {EINVAL, ENOENT, ENODEV});
 }

@@ -1,6 +1,7 @@
 // Stream sockets that have a path.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <string>
@@ -18,7 +19,9 @@ Result<Fd> listen_unix(const std::string& path, mode_t mode);
 // socket doesn't block.
 Result<Fd> connect_unix(const std::string& path);
 
-// Who is at the other end of a connection: for the one who connected, who listens.
-Result<uid_t> peer_user(int socket);
+// The process at the other end of a connection: for the one who connected, who listens.
+Result<ucred> peer_of(int socket);
+// Denied unless it is root's, or of our own user.
+Result<> check_peer(int socket);
 
 }  // namespace weft::os

@@ -1,6 +1,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -72,13 +73,19 @@ Result<Fd> connect_unix(const std::string& path) {
   return socket;
 }
 
-Result<uid_t> peer_user(int socket) {
+Result<ucred> peer_of(int socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
     return errno_error("read the peer's credentials", errno);
   }
-  return peer.uid;
+  return peer;
+}
+
+Result<> check_peer(int socket) {
+  const uid_t user = TRY(peer_of(socket)).uid;
+  if (user == 0 || user == ::geteuid()) return {};
+  return error(Code::Denied, "uid:{} has no part in this", user);
 }
 
 }  // namespace weft::os

@@ -1,9 +1,9 @@
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "os/unix_socket.h"
 #include "shim/environment.h"
 #include "shim/shim.h"
 
@@ -16,13 +16,6 @@ using workload::FrameType;
 using workload::RunState;
 
 namespace {
-
-bool may_ask(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  return peer.uid == 0 || peer.uid == geteuid();
-}
 
 void append_input(Input& input, std::string_view bytes) {
   if (input.end == Input::End::Open) input.pending += bytes;
@@ -39,7 +32,7 @@ void Shim::accept_client() {
   if (!socket.valid()) return;
   remove_closed();
   const uint64_t id = next_connection_++;
-  const bool is_allowed = may_ask(socket.get());
+  const bool is_allowed = os::check_peer(socket.get()).ok();
   const bool is_full = connections_.size() >= kMostConnections;
   Connection connection(id, std::move(socket));
   if (!is_allowed) connection.refuse(error(Code::Denied, "only root may ask a shim"));
