@@ -222,8 +222,7 @@ struct flow {
   u64 started;            /* boot time, ns, as are the others */
   u64 expires;            /* idle until then: forgotten */
   u64 deadline;           /* the earliest of the rules that let it in; ~0: none */
-  u32 rule_out;
-  u32 rule_in;
+  u64 rule;               /* number of the one that let it in; 0: none did */
   u8 initiator; /* 0: a, 1: b */
   u8 state;
   u8 flags;
@@ -342,16 +341,16 @@ struct packet {
 };
 ABI_SIZE(packet, 88);
 struct judgement {
+  u64 rule; /* number of the one that decided, or 0 */
   u32 reason;
-  u32 rule;   /* slot of the rule that decided, or 0 */
   u32 target; /* slot of the TNI that it goes to; 0: the gateway, or nobody */
   u32 denier; /* slot of the TNI whose rules denied it, or 0 */
+  u32 zero;
 };
-ABI_SIZE(judgement, 16);
+ABI_SIZE(judgement, 24);
 struct probe {
   struct packet packet;
   struct judgement judgement;
-  u64 rule_id;
 };
 ABI_SIZE(probe, 112);
 

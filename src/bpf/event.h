@@ -51,13 +51,13 @@ static __always_inline u64 rule_number(u32 slot) {
 }
 
 /* weftd reads the ring every few milliseconds anyway: no wake-up for each. */
-static __always_inline void event_packet(const struct packet* packet, u8 kind, u32 reason, u32 tni, u32 rule) {
+static __always_inline void event_packet(const struct packet* packet, u8 kind, u32 reason, u32 tni, u64 rule) {
   if (!may_report(packet->now)) return;
   struct event* event = event_begin();
   if (!event) return event_lost();
   __builtin_memset(event, 0, sizeof *event);
   event->time = packet->now;
-  event->rule = rule_number(rule);
+  event->rule = rule;
   event->tni = tni_number(tni ? tni : packet->tni);
   event->vpc = vpc_number(packet->vpc);
   event->packets[0] = 1;
@@ -78,7 +78,7 @@ static __always_inline void event_flow_end(const struct flow_key* key, const str
   u32 from_b = flow->initiator;
   __builtin_memset(event, 0, sizeof *event);
   event->time = now;
-  event->rule = rule_number(flow->rule_in ? flow->rule_in : flow->rule_out);
+  event->rule = flow->rule;
   event->tni = tni_number(flow->owner);
   event->vpc = vpc_number(key->vpc);
   event->started = flow->started;

@@ -103,6 +103,7 @@ static __always_inline int take_rule(struct opinion* opinion, u32 slot, u32 keep
   struct rule* rule = slot ? bpf_map_lookup_elem(&rules, &slot) : NULL;
   if (!rule) return 0;
   if (rule->deadline < opinion->deadline) opinion->deadline = rule->deadline;
+  opinion->rule = rule->id;
   opinion->flags &= ~keep_flag;
   if (rule->flags & RULE_KEEP) opinion->flags |= keep_flag;
   return 1;
@@ -196,7 +197,7 @@ static __always_inline void audit(struct scratch* s, u32 reason, u32 generation)
                           TABLE_AUDIT | (set_slot * 2 + (out ? DIRECTION_OUT : DIRECTION_IN)), peer_set, generation);
   if (!slot) return;
   hit(slot);
-  event_packet(&s->packet, EVENT_AUDIT, reason, opinion->denier, slot);
+  event_packet(&s->packet, EVENT_AUDIT, reason, opinion->denier, rule_number(slot));
 }
 
 /* The flow goes on by what the rules say now. */
@@ -208,11 +209,10 @@ static __always_inline u32 renew_flow(struct scratch* s, struct flow* flow, u32 
   other->version = opinion->to.version;
   opener->checked = other->checked = opinion->generation;
   flow->deadline = opinion->deadline;
-  flow->rule_out = opinion->rule_out;
-  flow->rule_in = opinion->rule_in;
+  flow->rule = opinion->rule;
   flow->flags = (u8)opinion->flags;
   flow_touch(flow, &s->packet, end);
-  s->judgement.rule = opinion->rule_in ? opinion->rule_in : opinion->rule_out;
+  s->judgement.rule = opinion->rule;
   return REASON_Established;
 }
 
@@ -237,8 +237,7 @@ static __always_inline u32 open_flow(struct scratch* s, u32 end, u32 reason, str
   fresh->owner = packet->tni ? packet->tni : opinion->to_tni;
   fresh->expires = packet->now + timeout_of(fresh->owner, fresh->state);
   fresh->deadline = opinion->deadline;
-  fresh->rule_out = opinion->rule_out;
-  fresh->rule_in = opinion->rule_in;
+  fresh->rule = opinion->rule;
   fresh->initiator = end & 1;
   fresh->flags = (u8)opinion->flags;
   fresh->selector = packet->selector;
@@ -252,7 +251,7 @@ static __always_inline u32 open_flow(struct scratch* s, u32 end, u32 reason, str
   }
   hit(opinion->rule_out);
   hit(opinion->rule_in);
-  s->judgement.rule = opinion->rule_in ? opinion->rule_in : opinion->rule_out;
+  s->judgement.rule = opinion->rule;
   return reason;
 }
 
@@ -371,7 +370,7 @@ static __always_inline u32 judge(struct scratch* s, u32 which) {
     mine->checked = generation;
   }
   judgement->target = other->tni;
-  judgement->rule = flow->rule_in ? flow->rule_in : flow->rule_out;
+  judgement->rule = flow->rule;
   flow_touch(flow, packet, end);
   return REASON_Established;
 }

@@ -86,8 +86,9 @@ struct question {
 /* What they answer. */
 struct opinion {
   u64 deadline; /* the earliest of the rules */
+  u64 rule;     /* number of the last that was asked and allowed it */
   struct standing from, to;
-  u32 rule_out, rule_in;
+  u32 rule_out, rule_in; /* slots */
   u32 to_tni;
   u32 denier;
   u32 flags; /* of the flow from now on */

@@ -95,7 +95,6 @@ int judge_probe(struct __sk_buff* skb) {
   if ((void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
   s->judgement.reason = reason;
   probe->judgement = s->judgement;
-  probe->rule_id = rule_number(s->judgement.rule);
   return TC_ACT_OK;
 }
 

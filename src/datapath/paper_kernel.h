@@ -67,10 +67,10 @@ class PaperKernel {
   }
 
   Result<model::Verdict> judge(base::WallTime now, const model::Packet& packet) {
-    abi::probe probe{.packet = packet_of(now, packet), .judgement = {}, .rule_id = 0};
+    abi::probe probe{.packet = packet_of(now, packet), .judgement = {}};
     TRY_VOID(run("judge_probe", bpf_.judge_probe(), probe));
     model::Verdict verdict{.reason = static_cast<model::Reason>(probe.judgement.reason)};
-    if (probe.rule_id != 0) verdict.rule = model::rule_of_number(probe.rule_id);
+    if (probe.judgement.rule != 0) verdict.rule = model::rule_of_number(probe.judgement.rule);
     verdict.target = tni_in(probe.judgement.target);
     verdict.denier = tni_in(probe.judgement.denier);
     return verdict;

@@ -40,30 +40,21 @@ Result<std::vector<Entry>> read_table(const datapath::Bpf& bpf, base::BootTime n
   return entries;
 }
 
-// Numbers of slots, each looked up once.
+// Numbers of TNIs by their slots, each looked up once.
 class Numbers {
  public:
   explicit Numbers(const datapath::Bpf& bpf) : bpf_(bpf) {}
   uint64_t of_tni(uint32_t slot) {
-    return find(tnis_, slot, [&] { return bpf_.tnis.get(slot); });
-  }
-  uint64_t of_rule(uint32_t slot) {
-    return find(rules_, slot, [&] { return bpf_.rules.get(slot); });
-  }
-
- private:
-  template <class Get>
-  uint64_t find(std::map<uint32_t, uint64_t>& known, uint32_t slot, Get get) {
-    if (slot == 0) return 0;
-    const auto [at, is_new] = known.try_emplace(slot, 0);
-    if (is_new) {
-      if (const auto row = get(); row.ok()) at->second = row->id;
+    const auto [at, is_new] = known_.try_emplace(slot, 0);
+    if (is_new && slot != 0) {
+      if (const auto row = bpf_.tnis.get(slot); row.ok()) at->second = row->id;
     }
     return at->second;
   }
 
+ private:
   const datapath::Bpf& bpf_;
-  std::map<uint32_t, uint64_t> tnis_, rules_;
+  std::map<uint32_t, uint64_t> known_;
 };
 
 // The record that the data path would write if it ended now.
@@ -74,7 +65,7 @@ abi::event event_of(const Entry& entry, Numbers& numbers) {
   const abi::flow_end& other = flow.end[from_b ? 0 : 1];
   abi::event event{};
   event.time = event.started = flow.started;
-  event.rule = numbers.of_rule(flow.rule_in != 0 ? flow.rule_in : flow.rule_out);
+  event.rule = flow.rule;
   event.tni = numbers.of_tni(flow.owner);
   event.packets[0] = opener.packets;
   event.packets[1] = other.packets;
