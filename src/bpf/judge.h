@@ -339,11 +339,10 @@ static __always_inline int judge_error(struct scratch* s, u32 which) {
   return REASON_Related;
 }
 
-/* `s` is get_scratch(which). */
+/* `s` is get_scratch(which), its judgement empty. */
 static __always_inline u32 judge(struct scratch* s, u32 which) {
   struct packet* packet = &s->packet;
   struct judgement* judgement = &s->judgement;
-  __builtin_memset(judgement, 0, sizeof *judgement);
   __builtin_memset(&s->key, 0, sizeof s->key);
   s->key.vpc = packet->vpc;
   if (packet->flags & PACKET_ICMP_ERROR) {

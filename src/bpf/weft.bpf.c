@@ -90,6 +90,7 @@ int judge_probe(struct __sk_buff* skb) {
   struct probe* probe = (void*)(long)skb->data + ETH_LENGTH + 2;
   if (!s || (void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
   s->packet = probe->packet;
+  __builtin_memset(&s->judgement, 0, sizeof s->judgement);
   u32 reason = judge(s, SCRATCH_PROBE);
   probe = (void*)(long)skb->data + ETH_LENGTH + 2;
   if ((void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
