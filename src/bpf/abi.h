@@ -223,7 +223,7 @@ struct flow {
   u64 expires;            /* idle until then: forgotten */
   u64 deadline;           /* the earliest of the rules that let it in; ~0: none */
   u64 rule;               /* number of the one that let it in; 0: none did */
-  u8 initiator; /* 0: a, 1: b */
+  u8 initiator;           /* 0: a, 1: b */
   u8 state;
   u8 flags;
   u8 seen;       /* bit 0, 1: a FIN of a, b; bit 2, 3: a packet of a, b */
