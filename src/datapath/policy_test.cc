@@ -78,6 +78,24 @@ struct Compiled {
     image.clean(plan, [] {});
     policy.release(plan);
   }
+  // What a random command changed; nothing: it was refused.
+  std::optional<model::Changes> change(RandomWorld& world) {
+    auto changes = state.apply(world.command(state, now));
+    return changes.ok() ? std::optional(std::move(*changes)) : std::nullopt;
+  }
+  // The same, carried out. Whether it was taken.
+  bool step(RandomWorld& world) {
+    const auto changes = change(world);
+    if (changes) carry_out(policy.update(state, *changes));
+    return changes.has_value();
+  }
+  void remove_everything(RandomWorld& world) {
+    for (uint64_t v = 0; v < RandomWorld::kVpcs; ++v) {
+      const auto changes = state.apply(world.end_of(state, v));
+      RC_ASSERT(changes.ok());
+      carry_out(policy.update(state, *changes));
+    }
+  }
 };
 
 void expect_as_the_rules(const Compiled& run, base::Rng& rng, size_t count) {
@@ -95,9 +113,7 @@ RC_GTEST_PROP(Policy, TablesSayWhatTheRulesSayAfterEachChange, (uint64_t seed, s
   RandomWorld world(rng);
   Compiled run;
   for (size_t i = 0; i < 4 + codes.size(); ++i) {
-    const auto changes = run.state.apply(world.command(run.state, run.now));
-    if (!changes.ok()) continue;
-    run.carry_out(run.policy.update(run.state, *changes));
+    if (!run.step(world)) continue;
     RC_ASSERT(run.policy.problems().empty());
     RC_ASSERT(run.image.holds(run.policy.tables()));
     expect_as_the_rules(run, rng, 6);
@@ -111,9 +127,7 @@ RC_GTEST_PROP(Policy, TheTablesAreNoLargerThanTheirBudget, (uint64_t seed)) {
   RandomWorld world(rng);
   Compiled run;
   for (int i = 0; i < 60; ++i) {
-    const auto changes = run.state.apply(world.command(run.state, run.now));
-    if (!changes.ok()) continue;
-    run.carry_out(run.policy.update(run.state, *changes));
+    if (!run.step(world)) continue;
     const model::PolicySize size = run.state.policy_size();
     RC_ASSERT(size == model::State::of(run.state.objects()).policy_size());
     const PolicyTables& tables = run.policy.tables();
@@ -139,8 +153,8 @@ RC_GTEST_PROP(Policy, ALookUpDuringAChangeIsWhollyOldOrWhollyNew, (uint64_t seed
     for (const Asked& asked : questions) {
       before.emplace_back(question_of(run.policy, asked), by_rules(run.state, run.now, asked));
     }
-    const auto changes = run.state.apply(world.command(run.state, run.now));
-    if (!changes.ok()) continue;
+    const auto changes = run.change(world);
+    if (!changes) continue;
     const PolicyPlan plan = run.policy.update(run.state, *changes);
     run.image.prepare(plan, run.generation + 1, [&] {
       for (const auto& [question, rule] : before) {
@@ -167,10 +181,7 @@ RC_GTEST_PROP(Policy, FromNothingItSaysTheSame, (uint64_t seed)) {
   base::Rng rng(seed);
   RandomWorld world(rng);
   Compiled run;
-  for (int i = 0; i < 60; ++i) {
-    const auto changes = run.state.apply(world.command(run.state, run.now));
-    if (changes.ok()) run.carry_out(run.policy.update(run.state, *changes));
-  }
+  for (int i = 0; i < 60; ++i) run.step(world);
   Compiled fresh;
   fresh.state = model::State::of(run.state.objects());
   fresh.carry_out(fresh.policy.update(fresh.state, fresh.state.everything()));
@@ -188,15 +199,8 @@ RC_GTEST_PROP(Policy, NothingIsLeftWhenEverythingIsRemoved, (uint64_t seed)) {
   base::Rng rng(seed);
   RandomWorld world(rng);
   Compiled run;
-  for (int i = 0; i < 60; ++i) {
-    const auto changes = run.state.apply(world.command(run.state, run.now));
-    if (changes.ok()) run.carry_out(run.policy.update(run.state, *changes));
-  }
-  for (uint64_t v = 0; v < RandomWorld::kVpcs; ++v) {
-    const auto changes = run.state.apply(world.end_of(run.state, v));
-    RC_ASSERT(changes.ok());
-    run.carry_out(run.policy.update(run.state, *changes));
-  }
+  for (int i = 0; i < 60; ++i) run.step(world);
+  run.remove_everything(world);
   RC_ASSERT(run.policy.tables() == PolicyTables{});
   RC_ASSERT(run.image.holds(PolicyTables{}));
 }
@@ -209,8 +213,8 @@ RC_GTEST_PROP(Policy, ASlotServesNothingElseBeforeItsRelease, (uint64_t seed)) {
   run.policy =
       Policy({.most_sets = 32, .most_groups = 32, .most_classes = 150, .most_choices = 300, .most_rules = 100});
   for (int i = 0; i < 60; ++i) {
-    const auto changes = run.state.apply(world.command(run.state, run.now));
-    if (!changes.ok()) continue;
+    const auto changes = run.change(world);
+    if (!changes) continue;
     const PolicyTables before = run.policy.tables();
     const PolicyPlan plan = run.policy.update(run.state, *changes);
     const PolicyTables& after = run.policy.tables();
@@ -236,8 +240,8 @@ RC_GTEST_PROP(Policy, AVersionStaysExactlyWhileItsRulesDo, (uint64_t seed)) {
   RandomWorld world(rng);
   Compiled run;
   for (int i = 0; i < 60; ++i) {
-    const auto changes = run.state.apply(world.command(run.state, run.now));
-    if (!changes.ok()) continue;
+    const auto changes = run.change(world);
+    if (!changes) continue;
     const PolicyTables before = run.policy.tables();
     run.carry_out(run.policy.update(run.state, *changes));
     const PolicyTables& after = run.policy.tables();
@@ -269,9 +273,7 @@ RC_GTEST_PROP(Policy, WhatDoesntFitDeniesAndSaysSo, (uint64_t seed)) {
   const auto most = [&] { return static_cast<uint32_t>(2 + rng.below(30)); };
   run.policy = Policy({.most_sets = most(), .most_classes = most(), .most_choices = most(), .most_rules = most()});
   for (int i = 0; i < 40; ++i) {
-    const auto changes = run.state.apply(world.command(run.state, run.now));
-    if (!changes.ok()) continue;
-    run.carry_out(run.policy.update(run.state, *changes));
+    if (!run.step(world)) continue;
     for (const Asked& asked : some_questions(run.state, rng, 6)) {
       const uint64_t found = run.image.first_rule(question_of(run.policy, asked), run.generation, run.now);
       const uint64_t wanted = by_rules(run.state, run.now, asked);
@@ -279,11 +281,7 @@ RC_GTEST_PROP(Policy, WhatDoesntFitDeniesAndSaysSo, (uint64_t seed)) {
       RC_ASSERT(found == wanted || !run.policy.problems().empty());
     }
   }
-  for (uint64_t v = 0; v < RandomWorld::kVpcs; ++v) {
-    const auto changes = run.state.apply(world.end_of(run.state, v));
-    RC_ASSERT(changes.ok());
-    run.carry_out(run.policy.update(run.state, *changes));
-  }
+  run.remove_everything(world);
   RC_ASSERT(run.policy.problems().empty());
   RC_ASSERT(run.image.holds(PolicyTables{}));
 }
@@ -298,9 +296,7 @@ RC_GTEST_PROP(Policy, WhatDidntFitIsThereAsSoonAsThereIsRoom, (uint64_t seed)) {
       .most_sets = most(), .most_groups = most(), .most_classes = most(), .most_choices = most(), .most_rules = most()};
   run.policy = Policy(room);
   for (int i = 0; i < 40; ++i) {
-    const auto changes = run.state.apply(world.command(run.state, run.now));
-    if (!changes.ok()) continue;
-    run.carry_out(run.policy.update(run.state, *changes));
+    if (!run.step(world)) continue;
     // What went in the last update is free in the next.
     run.carry_out(run.policy.update(run.state, {}));
     if (run.policy.problems().empty()) expect_as_the_rules(run, rng, 3);
@@ -333,11 +329,7 @@ TEST(Policy, AnotherDeadlineOfARuleIsSeenOnlyWithTheNewGeneration) {
     EXPECT_TRUE(changes.ok()) << changes.error().what;
     return run.policy.update(run.state, *changes);
   };
-  model::Command found;
-  while (run.state.all<Tni>().empty()) {
-    auto changes = run.state.apply(world.command(run.state, run.now));
-    if (changes.ok()) run.carry_out(run.policy.update(run.state, *changes));
-  }
+  while (run.state.all<Tni>().empty()) run.step(world);
   const Tni tni = run.state.all<Tni>().begin()->second;
   for (const auto& [id, rule] : std::map(run.state.all<model::Rule>())) {
     run.carry_out(apply({.operations = {model::Remove{id}}}));
