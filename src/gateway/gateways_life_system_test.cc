@@ -1,3 +1,4 @@
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
 #include "gateway/rig.h"
@@ -21,6 +22,17 @@ class Life : public Rig {
     return lines;
   }
   const model::State published_ = World{.publish = kPorts}.state();
+
+  struct Damage {
+    const os::Fd* where;  // kGateway: the gateway's namespace, which some of it replaces
+    std::vector<std::string> argv;
+    std::string text() const { return fmt::format("{}", fmt::join(argv, " ")); }
+  };
+  static constexpr const os::Fd* kGateway = nullptr;
+  void make(const Damage& damage) {
+    const os::Fd inside = *os::open_netns("weft-gw-0000000000000011");
+    EXPECT_EQ(run(damage.where == kGateway ? inside : *damage.where, damage.argv), "") << damage.text();
+  }
 };
 
 TEST_F(Life, ASecondTurnFindsNothingToDo) {
@@ -47,14 +59,13 @@ TEST_F(Life, ANewDaemonAdoptsAllOfItUnderTraffic) {
 TEST_F(Life, WhatOthersBreakIsMended) {
   const Answerer web(web_, "web", {kInside, 80});
   reconcile(published_);
-  const os::Fd* const inside = nullptr;  // the gateway's, which some of it replaces
-  const std::vector<std::pair<const os::Fd*, std::vector<std::string>>> damages = {
-      {inside, {"nft", "flush", "ruleset"}},
-      {inside, {"ip", "route", "flush", "table", "main"}},
-      {inside, {"ip", "neigh", "flush", "nud", "permanent"}},
-      {inside, {"ip", "addr", "flush", "dev", "in"}},
-      {inside, {"ip", "link", "set", "out", "down"}},
-      {inside, {"sysctl", "-qw", "net.ipv4.ip_forward=0"}},
+  const std::vector<Damage> damages = {
+      {kGateway, {"nft", "flush", "ruleset"}},
+      {kGateway, {"ip", "route", "flush", "table", "main"}},
+      {kGateway, {"ip", "neigh", "flush", "nud", "permanent"}},
+      {kGateway, {"ip", "addr", "flush", "dev", "in"}},
+      {kGateway, {"ip", "link", "set", "out", "down"}},
+      {kGateway, {"sysctl", "-qw", "net.ipv4.ip_forward=0"}},
       {&machine_, {"tc", "filter", "del", "dev", "eth0", "ingress"}},
       {&machine_, {"tc", "qdisc", "del", "dev", "eth0", "clsact"}},
       {&machine_, {"tc", "filter", "del", "dev", "weft-gw1", "ingress"}},
@@ -63,11 +74,9 @@ TEST_F(Life, WhatOthersBreakIsMended) {
       {&machine_, {"ip", "netns", "del", "weft-gw-0000000000000011"}},
       {&machine_, {"sysctl", "-qw", "net.ipv4.ip_local_reserved_ports="}},
   };
-  for (const auto& [where, argv] : damages) {
-    std::string line;
-    for (const auto& word : argv) line += word + " ";
-    const os::Fd netns = *os::open_netns("weft-gw-0000000000000011");
-    EXPECT_EQ(run(where == inside ? netns : *where, argv), "") << line;
+  for (const Damage& damage : damages) {
+    const std::string line = damage.text();
+    make(damage);
     EXPECT_THAT(planned(published_), Not(IsEmpty())) << line;
     reconcile(published_);
     EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside) << line;
@@ -79,15 +88,14 @@ TEST_F(Life, WhatOthersBreakIsMended) {
 // connections.
 TEST_F(Life, ConnectionsOutliveTheRepair) {
   reconcile(published_);
-  const os::Fd* const inside = nullptr;
-  const std::vector<std::pair<const os::Fd*, std::vector<std::string>>> damages = {
-      {inside, {"nft", "flush", "ruleset"}},
-      {inside, {"ip", "route", "flush", "table", "main"}},
-      {inside, {"ip", "neigh", "flush", "nud", "permanent"}},
-      {inside, {"ip", "addr", "flush", "dev", "in"}},
-      {inside, {"ip", "link", "set", "out", "down"}},
-      {inside, {"ip", "link", "set", "in", "down"}},
-      {inside, {"sysctl", "-qw", "net.ipv4.ip_forward=0"}},
+  const std::vector<Damage> damages = {
+      {kGateway, {"nft", "flush", "ruleset"}},
+      {kGateway, {"ip", "route", "flush", "table", "main"}},
+      {kGateway, {"ip", "neigh", "flush", "nud", "permanent"}},
+      {kGateway, {"ip", "addr", "flush", "dev", "in"}},
+      {kGateway, {"ip", "link", "set", "out", "down"}},
+      {kGateway, {"ip", "link", "set", "in", "down"}},
+      {kGateway, {"sysctl", "-qw", "net.ipv4.ip_forward=0"}},
       {&instance_, {"ip", "link", "set", "gw1", "down"}},
       {&machine_, {"ip", "link", "set", "weft-gw1", "down"}},
       {&machine_, {"tc", "filter", "del", "dev", "weft-gw1", "ingress"}},
@@ -95,13 +103,11 @@ TEST_F(Life, ConnectionsOutliveTheRepair) {
       {&machine_, {"ip", "netns", "del", "weft-gw-0000000000000011"}},
       {&machine_, {"sh", "-c", "rm /run/bpf/weft/border-*/*"}},
   };
-  for (const auto& [where, argv] : damages) {
-    std::string line;
-    for (const auto& word : argv) line += word + " ";
-    const os::Fd netns = *os::open_netns("weft-gw-0000000000000011");
+  for (const Damage& damage : damages) {
+    const std::string line = damage.text();
     Call call(outside_, web_, {kMachine, 8080}, {kInside, 80});
     ASSERT_TRUE(call.goes_on()) << line;
-    EXPECT_EQ(run(where == inside ? netns : *where, argv), "") << line;
+    make(damage);
     reconcile(published_);
     EXPECT_THAT(outcome_.repaired, Not(IsEmpty())) << line;
     EXPECT_TRUE(call.goes_on()) << line;
