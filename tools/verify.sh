@@ -44,6 +44,7 @@ system() {
 }
 
 fuzz() {
+  tools/packages.sh packaging/fuzz-packages.txt
   build fuzz fuzz_targets
   local target name
   for target in build/fuzz/fuzz/*_fuzz; do
