@@ -791,6 +791,46 @@ TEST_F(PacketTest, AFlowNamesTheRuleThatLetItInThoughThatIsGone) {
   EXPECT_LE(rules.front(), first);
 }
 
+TEST_F(PacketTest, WhatIsKeptEndsWithTheRuleThatLetItIn) {
+  put({model::Group{.id = group_, .name = "g", .vpc = vpc_, .on_revoke = model::OnRevoke::Keep},
+       model::Rule{.id = model::rule_of_number(1),
+                   .group = group_,
+                   .direction = Direction::Out,
+                   .peer = Prefix::any(net::Family::V4)},
+       model::Rule{.id = model::rule_of_number(2),
+                   .group = group_,
+                   .peer = Prefix::any(net::Family::V4),
+                   .until = base::WallTime{} + std::chrono::seconds(60)}});
+  const auto reason_after = [&](int seconds) {
+    const auto verdict =
+        kernel_->judge(base::WallTime{} + std::chrono::seconds(seconds), {.vpc = vpc_,
+                                                                          .sender = a_,
+                                                                          .source = {from_a_.source, 5000},
+                                                                          .target = {from_a_.target, 53},
+                                                                          .protocol = kUdp,
+                                                                          .selector = 53});
+    return std::string(model::text_of(verdict->reason));
+  };
+  EXPECT_EQ(reason_after(1), "rule");
+  run({.operations = {model::Remove{model::rule_of_number(2)}}});
+  EXPECT_EQ(reason_after(20), "established");
+  EXPECT_EQ(reason_after(40), "established");
+  EXPECT_EQ(reason_after(59), "established");
+  EXPECT_EQ(reason_after(60), "revoked");
+}
+
+TEST_F(PacketTest, AnOpenFlowIsCheckedForItsSourceWhenThatIsSwitchedOn) {
+  allow("udp");
+  auto sender = std::get<model::Tni>(tni(a_, 4));
+  sender.source_check = model::SourceCheck::Off;
+  put({sender});
+  const Bytes packet = v4(from(from_a_, "10.0.0.77"), net::udp(from(from_a_, "10.0.0.77"), {5000, 53}));
+  EXPECT_EQ(fate_of(packet), "none");
+  sender.source_check = model::SourceCheck::On;
+  put({sender});
+  EXPECT_EQ(fate_of(packet), "source-check");
+}
+
 // In a test run the kernel completes no checksum, on the way of a socket's packet it
 // does (datapath_system_test.cc): both must find the notice whole.
 TEST_F(PacketTest, TheNoticeOfACutIsAWholePacket) {
