@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -155,10 +156,16 @@ Result<> attach_uplink(MachineSockets& machine, const Programs& programs, const 
   hooks.done = {};
   const auto failures = TRY(machine.links.send({&hooks, 1}));
   if (!failures.empty() && failures.front().number != EEXIST) return failures.front().error;
-  Traces traces = TRY(Traces::read(traces_path(options)));
-  if (failures.empty() && traces.hooks.insert(link).second) TRY_VOID(traces.write(traces_path(options)));
   const os::FilterPlace place{.link = link, .priority = options.priority, .handle = options.handle()};
-  for (const auto& filter : TRY(os::read_filters(machine.links, link))) {
+  const auto filters = TRY(os::read_filters(machine.links, link));
+  // Where only other instances stand, the last of us takes the hooks away.
+  const bool among_us = !filters.empty() && std::all_of(filters.begin(), filters.end(), [&](const os::Filter& filter) {
+    return filter.name == kUplinkProgram && filter.place != place;
+  });
+  Traces traces = TRY(Traces::read(traces_path(options)));
+  const bool to_tidy = failures.empty() || among_us;
+  if (to_tidy && traces.hooks.insert(link).second) TRY_VOID(traces.write(traces_path(options)));
+  for (const auto& filter : filters) {
     if (filter.place == place && filter.name != kUplinkProgram) {
       return error(Code::Conflict, "link {}: {} has the filter's place {}/{}", link, base::printable(filter.name),
                    place.priority, place.handle);

@@ -40,6 +40,8 @@ class Compiler {
 
     if (!desired_.gateways.empty()) report_lacks();
     report_bound();
+    // What others reserve is reserved.
+    desired_.reserved = desired_.reserved.without(facts_.reserved);
     return std::move(desired_);
   }
 
@@ -83,13 +85,15 @@ class Compiler {
     for (const Family family : kFamilies) {
       desired_.border.addresses[inside().machine(family)] = {Border::Kind::Inside, 0};
     }
+    // An address that the machine has elsewhere too goes on to be known there.
+    const auto add_tni = [&](const Address& address) {
+      desired_.border.addresses.emplace(address, Border::MachineAddress{Border::Kind::Tni, 0});
+    };
+    for (const Address& address : facts_.instances) add_tni(address);
     for (const auto& [id, tni] : state_.all<Tni>()) {
       const Workload* holder = tni.machine == self_ ? state_.find(tni.workload) : nullptr;
       if (holder == nullptr || holder->kind != model::WorkloadKind::Machine) continue;
-      // An address that the machine has elsewhere too goes on to be known there.
-      for (const Address& address : tni.addresses()) {
-        desired_.border.addresses.emplace(address, Border::MachineAddress{Border::Kind::Tni, 0});
-      }
+      for (const Address& address : tni.addresses()) add_tni(address);
     }
   }
 

@@ -11,6 +11,7 @@ namespace weft::gateway {
 namespace {
 
 using namespace testing;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -76,6 +77,23 @@ TEST(Desired, TheMachinesTniIsKnownAtTheBorder) {
   EXPECT_FALSE(desired.border.addresses.contains(address("10.0.1.10"))) << "of a workload";
 }
 
+// Another instance's groups judge it: nobody gets there by this one's border either.
+TEST(Desired, TheTnisOfOtherInstancesAreKnownAtTheBorder) {
+  MachineFacts machine = facts();
+  machine.instances = {address("10.211.1.1"), address("192.0.2.10")};
+  const Desired desired = compiled({}, machine);
+  EXPECT_EQ(desired.border.addresses.at(address("10.211.1.1")).kind, Border::Kind::Tni);
+  EXPECT_EQ(desired.border.addresses.at(address("192.0.2.10")).kind, Border::Kind::Outside) << "the machine's own, too";
+}
+
+TEST(Desired, PortsThatOthersReserveAreNotReservedAgain) {
+  MachineFacts machine = facts();
+  machine.reserved = PortSet{{8080, 8080}};
+  const Desired desired = compiled({.publish = {kHttp}}, machine);
+  EXPECT_EQ(desired.border.doors.size(), 2u);
+  EXPECT_EQ(desired.reserved.text(), "61056-62143");
+}
+
 TEST(Desired, BoundToOneAddress) {
   MachineFacts machine = facts();
   machine.links.push_back({.index = 3, .name = "lan", .mtu = 1400, .addresses = {address("10.9.9.9")}});
@@ -99,6 +117,17 @@ TEST(Desired, TheMachinesOwnPortsAreNotTaken) {
                   HasSubstr("private IPv6 range"),
                   "w-0000000000000011: port 8080 is not published: a program of the machine has :: bound",
                   HasSubstr("has 0.0.0.0 port 61100 bound")));
+}
+
+TEST(Desired, APortIsPublishedByOneInstance) {
+  MachineFacts machine = facts();
+  machine.published = {{model::kTcp, address("0.0.0.0"), 8080}};
+  const Desired desired = compiled({.publish = {kHttp}}, machine);
+  EXPECT_TRUE(desired.border.doors.empty());
+  EXPECT_THAT(problems(desired),
+              Contains("w-0000000000000011: port 8080 is not published: another instance publishes it"));
+  machine.published = {{model::kUdp, address("0.0.0.0"), 8080}, {model::kTcp, address("0.0.0.0"), 8081}};
+  EXPECT_EQ(compiled({.publish = {kHttp}}, machine).border.doors.size(), 2u);
 }
 
 TEST(Desired, PortsOfTheSharesAreNotPublished) {

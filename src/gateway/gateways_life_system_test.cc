@@ -1,12 +1,15 @@
 #include <gmock/gmock.h>
 
 #include "gateway/rig.h"
+#include "os/netlink_address.h"
+#include "os/netlink_link.h"
 #include "os/netlink_tc.h"
 
 namespace weft::gateway {
 namespace {
 
 using namespace testing;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -20,6 +23,7 @@ class Life : public Rig {
     for (const Step& step : *plan) lines.push_back(text_of(step));
     return lines;
   }
+  os::Netlink netlink_ = *os::Netlink::open();
   const model::State published_ = World{.publish = kPorts}.state();
 };
 
@@ -256,9 +260,11 @@ TEST_F(Life, TwoInstancesShareAMachine) {
   const os::Fd place = *os::create_netns("instance2");
   auto second = Gateways::open(other, os::Fd(dup(place.get())));
   ASSERT_TRUE(second.ok()) << second.error().what;
-  const model::Publication ssh{.address = {}, .port = 2222, .target_port = 22};
-  const auto outcome = (*second)->reconcile(World{.publish = {ssh}}.state(), kSelf);
+  const model::Publication ssh{.address = {}, .port = 2222, .target_port = 22}, taken = kPorts.front();
+  const auto outcome = (*second)->reconcile(World{.publish = {ssh, taken}}.state(), kSelf);
   ASSERT_TRUE(outcome.ok()) << outcome.error().what;
+  EXPECT_THAT(outcome->problems,
+              Contains(::testing::Field(&Problem::what, HasSubstr("another instance publishes it"))));
   EXPECT_EQ(*os::read_sysctl(machine_, kReservedPorts), "2222,5353,8080,61056-62719");
   EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
   EXPECT_THAT(planned(published_), IsEmpty());
@@ -269,6 +275,53 @@ TEST_F(Life, TwoInstancesShareAMachine) {
   EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
   EXPECT_EQ(call(machine_, {"127.0.0.1", 8080}), "web " + kRouter);
   EXPECT_THAT(planned(published_), IsEmpty());
+}
+
+// As when the machine starts.
+TEST_F(Life, InstancesThatBeginTogetherShareNothing) {
+  std::vector<Options> all;
+  for (const char* name : {"one", "two", "three"}) {
+    all.push_back(Options::of(name));
+    all.back().pins = std::string("/run/bpf/") + name;
+    all.back().run = std::string("/run/") + name;
+    all.back().machine_device = std::string("wf-") + name;
+    all.back().cgroup = options_.cgroup;
+    all.back().resolv_conf = options_.resolv_conf;
+  }
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::unique_ptr<Gateways>> instances;
+    for (const Options& each : all) {
+      const os::Fd place = *os::create_netns("instance-" + each.device_prefix);
+      instances.push_back(std::move(*Gateways::open(each, os::Fd(dup(place.get())))));
+    }
+    std::vector<std::thread> starts;
+    for (auto& instance : instances) {
+      starts.emplace_back([&] {
+        const auto outcome = instance->reconcile(published_, kSelf);
+        EXPECT_TRUE(outcome.ok()) << outcome.error().what;
+      });
+    }
+    for (auto& start : starts) start.join();
+    std::set<std::string> ports, addresses;
+    const auto links = *os::read_links(netlink_);
+    const auto rows = *os::read_addresses(netlink_);
+    for (const os::Link& link : links) {
+      if (const auto alias = parse_alias(link.alias)) ports.insert(alias->place.ports->text());
+    }
+    for (const auto& row : rows) {
+      if (Inside::all(net::Family::V4).contains(row.address)) addresses.insert(row.address.text());
+    }
+    EXPECT_EQ(ports.size(), 6u);
+    EXPECT_EQ(addresses.size(), 3u);
+    for (auto& instance : instances) EXPECT_THAT(*instance->plan(published_, kSelf), IsEmpty());
+    instances.clear();
+    for (const Options& each : all) {
+      EXPECT_TRUE(Gateways::remove_all(each).ok());
+      EXPECT_TRUE(os::remove_netns("instance-" + each.device_prefix).ok());
+    }
+    EXPECT_EQ(*os::read_sysctl(machine_, kReservedPorts), "");
+    EXPECT_EQ(run(machine_, {"tc", "qdisc", "show", "dev", "eth0", "clsact"}), "");
+  }
 }
 
 TEST_F(Life, AMachineThatComesOnlineLater) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "gateway/options.h"
+#include "base/fingerprint.h"
 #include "model/group.h"
 
 namespace weft::gateway {
@@ -177,6 +177,6 @@ std::string Ruleset::nft() const {
   return out.text();
 }
 
-uint64_t Ruleset::fingerprint() const { return fingerprint_of(nft()); }
+uint64_t Ruleset::fingerprint() const { return base::fingerprint_of(nft()); }
 
 }  // namespace weft::gateway
