@@ -142,6 +142,14 @@ Result<> set_rules(const SetRules& step) {
   return inside.apply({os::change_link({.index = kIn, .alias = rules_mark(step.rules.fingerprint(), generation)})});
 }
 
+Result<> set_guard(MachineSockets& machine, const Options& options, const Guard& guard) {
+  TRY_VOID(os::run_nft(machine.netns, guard.nft()));
+  const auto shown = TRY(os::read_nft_table(machine.netns, guard.table, Guard::kChain));
+  Traces traces = TRY(Traces::read(traces_path(options)));
+  traces.guard = Traces::Guard{guard.fingerprint(), shown.value_or(0)};
+  return traces.write(traces_path(options));
+}
+
 Result<> fill_border(MachineSockets& machine, const Programs& programs, const Options& options, Border put) {
   // Devices that were made in this round have an index now.
   for (auto& [slot, index] : put.gateways) {
@@ -250,6 +258,11 @@ Result<> detach_uplink(MachineSockets& machine, const Options& options, int link
   return traces.write(traces_path(options));
 }
 
+Result<> remove_guard(MachineSockets& machine, const Options& options) {
+  if (!TRY(os::read_nft_table(machine.netns, options.table, Guard::kChain))) return {};
+  return os::run_nft(machine.netns, nft_without(options.table));
+}
+
 // What others reserve stays; what of ours they reserve as well is ours to free.
 Result<> reserve(MachineSockets& machine, const Options& options, const PortSet& ports) {
   Traces traces = TRY(Traces::read(traces_path(options)));
@@ -278,6 +291,8 @@ Result<> apply(MachineSockets& machine, const Programs& programs, const Options&
     }
     Result<> operator()(const Rewire& s) { return rewire(machine, s); }
     Result<> operator()(const SetRules& s) { return set_rules(s); }
+    Result<> operator()(const SetGuard& s) { return set_guard(machine, options, s.guard); }
+    Result<> operator()(const RemoveGuard&) { return remove_guard(machine, options); }
     Result<> operator()(const Reserve& s) { return reserve(machine, options, s.ports); }
     Result<> operator()(const FillBorder& s) { return fill_border(machine, programs, options, s.put); }
     Result<> operator()(const ClearBorder& s) { return programs.clear(s.remove); }

@@ -16,6 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 Desired compiled(const World& world, const MachineFacts& machine = facts()) {
   const auto state = world.state();
@@ -47,6 +48,7 @@ TEST(Desired, AGatewayForEachVpcThatIsHere) {
 TEST(Desired, NothingWithoutATniHere) {
   const Desired desired = compile(World().state(), facts(), {}, model::MachineId{"m-elsewhere"}, {});
   EXPECT_TRUE(desired.gateways.empty());
+  EXPECT_FALSE(desired.guard);
   EXPECT_THAT(desired.problems, IsEmpty());
 }
 
@@ -75,6 +77,23 @@ TEST(Desired, TheMachinesTniIsKnownAtTheBorder) {
   const Desired desired = compiled({.machine_in_shop = true});
   EXPECT_EQ(desired.border.addresses.at(address("10.0.1.200")).kind, Border::Kind::Tni);
   EXPECT_FALSE(desired.border.addresses.contains(address("10.0.1.10"))) << "of a workload";
+}
+
+// By every other link the kernel would take it, too.
+TEST(Desired, OnlyTheWaysOfVpcsLeadToTheMachinesAddressesInThem) {
+  const Desired desired = compiled({.machine_in_shop = true});
+  ASSERT_TRUE(desired.guard);
+  EXPECT_THAT(desired.guard->devices, ElementsAre("lo", "weft0", "weft-gw*"));
+  EXPECT_THAT(desired.guard->addresses,
+              UnorderedElementsAre(address("169.254.64.1"), address("fd77:6566:7467::1"), address("10.0.1.200")));
+  EXPECT_THAT(desired.guard->nft(), HasSubstr(R"("hook":"input","name":"guard","policy":"accept")"));
+}
+
+TEST(Desired, AnAddressThatTheMachineHasElsewhereTooIsNotGuarded) {
+  MachineFacts machine = facts();
+  machine.links.push_back({.index = 3, .name = "lan", .mtu = 1500, .addresses = {address("10.0.1.200")}});
+  const Desired desired = compiled({.machine_in_shop = true}, machine);
+  EXPECT_THAT(desired.guard->addresses, Not(Contains(address("10.0.1.200"))));
 }
 
 // Another instance's groups judge it: nobody gets there by this one's border either.
@@ -164,7 +183,8 @@ TEST(Plan, FromNothing) {
   for (const Step& step : diff({}, compiled({.publish = {kHttp}}))) steps.push_back(text_of(step));
   EXPECT_THAT(
       steps,
-      ElementsAre("make the gateway of vpc-0000000000000011: weft-gw-0000000000000011, ports 61056-62079",
+      ElementsAre("guard 2 addresses of the machine",
+                  "make the gateway of vpc-0000000000000011: weft-gw-0000000000000011, ports 61056-62079",
                   "addresses and routes of weft-gw-0000000000000011: 18 to put, 0 to remove",
                   "rules of weft-gw-0000000000000011: 2 published ports",
                   "make the gateway of vpc-0000000000000022: weft-gw-0000000000000022, ports 62080-62143",
@@ -177,6 +197,7 @@ TEST(Plan, FromNothing) {
 Actual carried_out(const Desired& desired) {
   Actual actual{.border = desired.border, .uplinks = desired.uplinks, .reserved = desired.reserved};
   actual.calls = Actual::Calls::Translated;
+  if (desired.guard) actual.guard = desired.guard->fingerprint();
   int index = 100;
   for (const auto& [vpc, gateway] : desired.gateways) {
     actual.gateways[vpc] = {.alias = *parse_alias(gateway.alias()),
@@ -223,7 +244,8 @@ TEST(Plan, GoesInTheOppositeOrder) {
   for (const Step& step : diff(carried_out(compiled({.publish = {kHttp}})), {})) steps.push_back(text_of(step));
   EXPECT_THAT(steps,
               ElementsAre("leave link 2", "remove 25 entries from the border", "reserve ports ",
-                          "remove the gateway of vpc-0000000000000011", "remove the gateway of vpc-0000000000000022"));
+                          "remove the gateway of vpc-0000000000000011", "remove the gateway of vpc-0000000000000022",
+                          "take the guard of the machine's addresses away"));
 }
 
 }  // namespace

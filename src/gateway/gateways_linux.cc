@@ -114,6 +114,7 @@ Result<> Gateways::remove_all(const Options& options) {
   for (const auto& name : TRY(os::list_netns(options.netns_prefix))) {
     if (options.is_netns(name)) TRY_VOID(os::remove_netns(name));
   }
+  TRY_VOID(remove_guard(machine, options));
   TRY_VOID(reserve(machine, options, {}));
   TRY_VOID(Programs::remove_pins(options.pins));
   const std::string cgroup = options.run + "/cgroup2";

@@ -16,6 +16,7 @@ Options Options::of(std::string_view instance) {
   Options options;
   if (instance.empty()) return options;
   options.netns_prefix = fmt::format("weft-{}-gw-", instance);
+  options.table = fmt::format("weft-{}", instance);
   options.device_prefix = fmt::format("wf{:06x}-gw", base::fingerprint_of(instance) & 0xffffff);
   return options;
 }

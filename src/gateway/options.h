@@ -15,6 +15,7 @@ namespace weft::gateway {
 struct Options {
   std::string netns_prefix = "weft-gw-";  // then the digits of the VPC's id
   std::string device_prefix = "weft-gw";  // in the machine's namespace; then the slot. 11 bytes at most
+  std::string table = "weft";             // of nftables, in the machine's namespace
   std::string machine_device = "weft0";   // of the machine's own TNI; the data path names it
   std::string pins = {};                  // directory in a bpffs
   std::string run = {};                   // directory that ends with the machine's uptime
