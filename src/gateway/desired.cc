@@ -116,7 +116,10 @@ class Compiler {
   void add_gateway(const Vpc& vpc) {
     const auto place = places_.gateways.find(vpc.id);
     if (place == places_.gateways.end()) {
-      return problem(vpc.id.text, fmt::format("this machine has {} gateways, the most it can", Inside::kMostSlots));
+      return problem(vpc.id.text, places_.block
+                                      ? fmt::format("this machine has {} gateways, the most it can", Inside::kMostSlots)
+                                      : fmt::format("{} instances have gateways on this machine, the most that can",
+                                                    Inside::kBlocks));
     }
     const uint32_t slot = place->second.slot;
     Gateway gateway{.vpc = vpc.id,

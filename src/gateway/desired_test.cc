@@ -162,6 +162,14 @@ TEST(Desired, AMachineWithoutAWayOut) {
               ::testing::IsSupersetOf({HasSubstr("no IPv4 default route"), HasSubstr("name server")}));
 }
 
+TEST(Desired, MoreInstancesThanAMachineHasRoomFor) {
+  const auto state = World().state();
+  const Desired desired = compile(state, facts(), Places(), kSelf, {});
+  EXPECT_TRUE(desired.gateways.empty());
+  EXPECT_THAT(problems(desired), ElementsAre(HasSubstr("16 instances have gateways on this machine"),
+                                             HasSubstr("16 instances have gateways on this machine")));
+}
+
 TEST(Desired, IPv6OfTheUsersOwnPassesAsItIs) {
   const Desired desired = compiled({.shop6 = prefix("2001:db8:77::/56")});
   EXPECT_EQ(desired.border.routed.at(prefix("2001:db8:77::/56")), (Border::Routed{1, 2}));
