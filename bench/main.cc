@@ -245,6 +245,71 @@ Result<> change(const Options& options, Report& report) {
   return {};
 }
 
+// The resident memory of this process, and what the kernel holds in maps for it.
+Result<double> resident_mib() {
+  const std::string status = TRY(os::read_file("/proc/self/status", 1 << 16));
+  return std::atof(status.c_str() + status.find("VmRSS:") + 6) / 1024;
+}
+Result<double> maps_mib() {
+  double bytes = 0;
+  for (const std::string& fd : TRY(os::list_directory("/proc/self/fdinfo"))) {
+    const auto info = TRY(os::find_file("/proc/self/fdinfo/" + fd, 1 << 16));
+    const size_t at = info && info->find("map_type:") != std::string::npos ? info->find("memlock:") : std::string::npos;
+    if (at != std::string::npos) bytes += std::atof(info->c_str() + at + 8);
+  }
+  return bytes / (1 << 20);
+}
+
+// The largest policy that the limits allow: as many combinations of groups as there may
+// be, which have a group in common, so that each of its rules is there once for each of
+// them. One change of it is either a rule of that group, or a rule of a prefix list that
+// is the whole policy. Agreed and in the kernel; what is written to the disk is change/commit.
+// The memory is what it is when nothing was measured before it.
+Result<> worst(const Options& options, Report& report) {
+  using namespace model;
+  const auto fabric = TRY(Fabric::make("worst", {}));
+  const auto shared = TRY(fabric->add_group("shared"));
+  // One combination, and ten rules of it, are there.
+  const size_t combinations = kLargestPolicy.sets - 1;
+  const size_t peers = (kLargestPolicy.entries - 10) / combinations;
+  TRY_VOID(fabric->add_combinations(combinations, shared));
+  const auto prefix_of = [](size_t i) {
+    return net::Prefix::of(net::Address::v4((172u << 24) + (16u << 16) + (static_cast<uint32_t>(i) << 8)), 24);
+  };
+  const auto rule_of = [&](Peer peer) {
+    return Rule{.id = RuleId::make(fabric->rng()), .group = shared, .peer = std::move(peer)};
+  };
+  const auto change = [&](const Rule& rule, std::vector<double>& times) -> Result<> {
+    Result<> outcome;
+    times.push_back(ms_of([&] { return fabric->run({.operations = {Put{rule}}}); }, outcome));
+    TRY_VOID(outcome);
+    times.push_back(ms_of([&] { return fabric->run({.operations = {Remove{rule.id}}}); }, outcome));
+    return outcome;
+  };
+
+  PrefixList list{.id = PrefixListId::make(fabric->rng()), .name = "all", .prefixes = {}};
+  for (size_t i = 0; i < peers; ++i) list.prefixes.push_back(prefix_of(i));
+  TRY_VOID(fabric->run({.operations = {Put{list}}}));
+  std::vector<double> whole, single;
+  for (int i = 0; i < std::min(options.rounds, 2); ++i) TRY_VOID(change(rule_of(list.id), whole));
+
+  Command command;
+  for (size_t i = 1; i < peers; ++i) {
+    Rule rule = rule_of(prefix_of(i));
+    // As many ranges as there may be kinds of traffic.
+    const auto port = static_cast<uint16_t>(1000 + i);
+    if (i % 5 == 0) rule.traffic = {.protocol = kTcp, .first = port, .last = static_cast<uint16_t>(port + 1000)};
+    command.operations.emplace_back(Put{std::move(rule)});
+  }
+  TRY_VOID(fabric->run(std::move(command)));
+  for (int i = 0; i < std::min(options.rounds, 5); ++i) TRY_VOID(change(rule_of(prefix_of(0)), single));
+  report.add("worst/rule", single, {}, "ms");
+  report.add("worst/list", whole, {}, "ms");
+  report.add("worst/memory", {TRY(resident_mib())}, {}, "MiB");
+  report.add("worst/memory/kernel", {TRY(maps_mib())}, {}, "MiB");
+  return {};
+}
+
 // What a change waits for besides the kernel: its flush to the disk.
 Result<> commit(const Options& options, Report& report) {
   const auto weftd = TRY(Weftd::start());
@@ -317,7 +382,7 @@ Result<> run(int argc, char** argv) {
   };
   constexpr Suite kSuites[] = {{"same-host/", same_host}, {"rules/", rules},         {"attach/5000", attach_many},
                                {"attach", attach},        {"change/commit", commit}, {"change", change},
-                               {"run", run_one},          {"memory", memory}};
+                               {"run", run_one},          {"memory", memory},        {"worst/", worst}};
   for (const Suite& suite : kSuites) {
     const bool wanted = options.prefix.empty() || std::string_view(options.prefix).starts_with(suite.name) ||
                         suite.name.starts_with(options.prefix);

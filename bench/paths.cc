@@ -206,6 +206,38 @@ Result<> Fabric::remove_tni(const model::TniId& id) {
   return run({.operations = {model::Remove{id}, model::Remove{workload}}});
 }
 
+Result<model::GroupId> Fabric::add_group(const std::string& name) {
+  const auto id = model::GroupId::make(rng_);
+  TRY_VOID(run({.operations = {model::Put{model::Group{.id = id, .name = name, .vpc = vpc_}}}}));
+  return id;
+}
+
+// Pairs of a few groups are enough, so that the limit on groups isn't met first.
+Result<> Fabric::add_combinations(size_t count, const model::GroupId& shared) {
+  using namespace model;
+  std::vector<GroupId> few;
+  model::Command command;
+  while (command.operations.size() < count) {
+    const auto newest = TRY(add_group("few" + std::to_string(few.size())));
+    for (size_t i = 0; i < few.size() && command.operations.size() < count; ++i) {
+      const auto id = TniId::make(rng_);
+      std::vector<GroupId> groups{shared, few[i], newest};
+      std::sort(groups.begin(), groups.end());
+      const uint32_t number = next_address_++;
+      command.operations.emplace_back(Put{Tni{.id = id,
+                                              .name = "c" + std::to_string(number),
+                                              .vpc = vpc_,
+                                              .subnet = subnet_,
+                                              .mac = api::mac_of(id),
+                                              .ip = net::Address::v4((10u << 24) + (80u << 16) + number),
+                                              .groups = std::move(groups),
+                                              .machine = machine_}});
+    }
+    few.push_back(newest);
+  }
+  return run(std::move(command));
+}
+
 Result<Path> Fabric::path(const std::string& name) const {
   Path path{.name = name};
   const auto& a = state_.get(measured_[0]);

@@ -33,6 +33,9 @@ class Fabric {
   Result<> run(model::Command command);
   Result<model::TniId> add_tni();
   Result<> remove_tni(const model::TniId& id);
+  // TNIs that nobody has: each has `shared`, and others that no other has together.
+  Result<> add_combinations(size_t count, const model::GroupId& shared);
+  Result<model::GroupId> add_group(const std::string& name);
   model::GroupId group() const { return groups_.front(); }
   base::Rng& rng() { return rng_; }
 

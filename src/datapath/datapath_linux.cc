@@ -71,7 +71,9 @@ Result<> Datapath::adopt() {
     gateway_devices_.adopt(row.gateway, slot);
   }
   for (FoundLink& link : TRY(links_->read())) found_.insert_or_assign(link.tni, link);
-  for (std::string& name : TRY(os::list_netns(options_.names.netns_prefix()))) netns_.insert(std::move(name));
+  for (std::string& name : TRY(os::list_netns(options_.names.netns_prefix()))) {
+    if (options_.names.is_netns(name)) netns_.insert(std::move(name));
+  }
 
   // The policy is compiled into slots that nothing uses yet; the old ones go when
   // every TNI has moved to its new set.
@@ -575,7 +577,9 @@ Result<uint64_t> Datapath::hits_of(const model::RuleId& id) const {
 }
 
 Result<> Datapath::remove_all(const Options& options) {
-  for (const std::string& name : TRY(os::list_netns(options.names.netns_prefix()))) TRY_VOID(os::remove_netns(name));
+  for (const std::string& name : TRY(os::list_netns(options.names.netns_prefix()))) {
+    if (options.names.is_netns(name)) TRY_VOID(os::remove_netns(name));
+  }
   if (auto own = TRY(os::find_netns(options.names.own_netns()))) {
     os::Netlink netlink = TRY(os::Netlink::open());
     if (const auto device = TRY(os::find_link(netlink, options.names.machine_device()))) {

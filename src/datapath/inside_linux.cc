@@ -84,9 +84,11 @@ Result<std::string> Insides::mend_with(const Interface& interface, const os::Lin
     if (change->mac) say("MAC " + interface.mac.text());
     if (change->state) say("that it is up");
   }
-  const Wiring lacking = missing(wiring_of(interface, device), TRY(read_wiring(netlink, interface, device)));
+  const Wiring there = TRY(read_wiring(netlink, interface, device));
+  const Wiring lacking = missing(wiring_of(interface, device), there);
   if (lacking.empty()) return mended;
-  TRY_VOID(netlink.apply(requests_of(lacking)));
+  if (interface.home == Home::Machine) TRY_VOID(netlink.apply(make_room(lacking, there)));
+  TRY_VOID(netlink.apply(requests_of(lacking, interface.home)));
   say(text_of(lacking));
   return mended;
 }

@@ -205,9 +205,10 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
   const Wiring wiring = wiring_of(interface, index);
   // Addresses before the device comes up; routes want it up.
   std::vector<os::Request> requests{os::suppress_link_local(index)};
-  for (os::Request& request : requests_of({.addresses = wiring.addresses})) requests.push_back(std::move(request));
+  for (os::Request& request : requests_of({.addresses = wiring.addresses}, interface.home))
+    requests.push_back(std::move(request));
   requests.push_back(os::change_link({.index = index, .state = os::LinkState::Up}));
-  for (os::Request& request : requests_of({.routes = wiring.routes, .rules = wiring.rules})) {
+  for (os::Request& request : requests_of({.routes = wiring.routes, .rules = wiring.rules}, interface.home)) {
     requests.push_back(std::move(request));
   }
   return netlink.apply(requests);

@@ -77,15 +77,26 @@ Wiring missing(const Wiring& wanted, const Wiring& there) {
           minus(wanted.rules, there.rules)};
 }
 
-std::vector<os::Request> requests_of(const Wiring& wiring) {
+std::vector<os::Request> make_room(const Wiring& wanted, const Wiring& there) {
+  std::vector<os::Request> requests;
+  for (const auto& route : wanted.routes) {
+    for (const auto& other : there.routes) {
+      if (other.to == route.to && other.metric == route.metric) requests.push_back(os::remove_route(other));
+    }
+  }
+  return requests;
+}
+
+std::vector<os::Request> requests_of(const Wiring& wiring, Home home) {
+  const os::Create routes = home == Home::Machine ? os::Create::Exclusive : os::Create::Replace;
   std::vector<os::Request> requests;
   for (const auto& row : wiring.addresses) requests.push_back(os::put_address(row, os::Create::Replace));
   // A route by a router wants to know first where the router is.
   for (const auto& row : wiring.routes) {
-    if (!row.via) requests.push_back(os::put_route(row, os::Create::Replace));
+    if (!row.via) requests.push_back(os::put_route(row, routes));
   }
   for (const auto& row : wiring.routes) {
-    if (row.via) requests.push_back(os::put_route(row, os::Create::Replace));
+    if (row.via) requests.push_back(os::put_route(row, routes));
   }
   for (const auto& row : wiring.rules) requests.push_back(os::put_rule(row, os::Create::Replace));
   return requests;

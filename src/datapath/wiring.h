@@ -28,8 +28,11 @@ uint32_t table_of(const Interface& interface);
 
 // What of `wanted` isn't there.
 Wiring missing(const Wiring& wanted, const Wiring& there);
-// Addresses first: routes prefer one of them.
-std::vector<os::Request> requests_of(const Wiring& wiring);
+// Addresses first: routes prefer one of them. On the machine, routes of others stay:
+// what has one's place already is an error.
+std::vector<os::Request> requests_of(const Wiring& wiring, Home home);
+// Of what is there, the routes that stand in the place of wanted ones.
+std::vector<os::Request> make_room(const Wiring& wanted, const Wiring& there);
 
 // How the device differs from the interface; nothing: it doesn't. The name is
 // changed apart: not every kernel lets a device that is up have another.

@@ -1,7 +1,10 @@
 #include "datapath/wiring.h"
 
 #include <gtest/gtest.h>
+#include <linux/netlink.h>
 #include <net/if.h>
+
+#include <cstring>
 
 namespace weft::datapath {
 namespace {
@@ -44,6 +47,35 @@ TEST(Wiring, TheMachineKeepsItsOwnWayOut) {
   EXPECT_EQ(text_of(wiring_of(machine, 9)),
             "address 10.0.1.10, address fd00:1::10, "
             "route 10.0.1.0/24, route 10.0.1.1/32, route fd00:1::/64, route fd00:1::1/128");
+}
+
+uint16_t flags_of(const os::Request& request) {
+  nlmsghdr head;
+  std::memcpy(&head, request.message.data(), sizeof head);
+  return head.nlmsg_flags;
+}
+
+TEST(Wiring, OnTheMachineRoutesOfOthersStay) {
+  const Wiring routes{.addresses = {}, .routes = wiring_of(first(), 7).routes, .rules = {}};
+  for (const auto& request : requests_of(routes, Home::Workload)) {
+    EXPECT_TRUE(flags_of(request) & NLM_F_REPLACE) << request.what;
+  }
+  for (const auto& request : requests_of(routes, Home::Machine)) {
+    EXPECT_TRUE(flags_of(request) & NLM_F_EXCL) << request.what;
+    EXPECT_FALSE(flags_of(request) & NLM_F_REPLACE) << request.what;
+  }
+}
+
+TEST(Wiring, OurOwnRoutesMakeRoomForWhatTheyShouldBe) {
+  const Wiring wanted = wiring_of(first(), 7);
+  Wiring there;
+  for (os::Route route : wanted.routes) {
+    route.mtu = 900;
+    there.routes.insert(route);
+  }
+  there.routes.insert({.to = *Prefix::parse("10.9.0.0/16"), .link = 7});
+  EXPECT_EQ(make_room(wanted, there).size(), wanted.routes.size());
+  EXPECT_TRUE(make_room({}, there).empty());
 }
 
 TEST(Wiring, WhatTheWorkloadAddsIsNotMissed) {

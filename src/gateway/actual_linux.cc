@@ -144,6 +144,10 @@ Result<Actual> read_actual(MachineSockets& machine, const Programs& programs, co
   actual.calls = translated ? Actual::Calls::Translated : Actual::Calls::Untouched;
   const auto now = TRY(read_reserved(machine));
   const auto traces = TRY(Traces::read(traces_path(options)));
+  if (const auto shown = TRY(os::read_nft_table(machine.netns, options.table, Guard::kChain))) {
+    const bool as_left = traces.guard && traces.guard->shown == *shown;
+    actual.guard = as_left ? traces.guard->rules : 0;
+  }
   // What somebody took off the list since is not reserved.
   actual.reserved = traces.reserved.without(traces.reserved.without(now));
   return actual;

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -141,6 +142,14 @@ Result<> set_rules(const SetRules& step) {
   return inside.apply({os::change_link({.index = kIn, .alias = rules_mark(step.rules.fingerprint(), generation)})});
 }
 
+Result<> set_guard(MachineSockets& machine, const Options& options, const Guard& guard) {
+  TRY_VOID(os::run_nft(machine.netns, guard.nft()));
+  const auto shown = TRY(os::read_nft_table(machine.netns, guard.table, Guard::kChain));
+  Traces traces = TRY(Traces::read(traces_path(options)));
+  traces.guard = Traces::Guard{guard.fingerprint(), shown.value_or(0)};
+  return traces.write(traces_path(options));
+}
+
 Result<> fill_border(MachineSockets& machine, const Programs& programs, const Options& options, Border put) {
   // Devices that were made in this round have an index now.
   for (auto& [slot, index] : put.gateways) {
@@ -155,10 +164,16 @@ Result<> attach_uplink(MachineSockets& machine, const Programs& programs, const 
   hooks.done = {};
   const auto failures = TRY(machine.links.send({&hooks, 1}));
   if (!failures.empty() && failures.front().number != EEXIST) return failures.front().error;
-  Traces traces = TRY(Traces::read(traces_path(options)));
-  if (failures.empty() && traces.hooks.insert(link).second) TRY_VOID(traces.write(traces_path(options)));
   const os::FilterPlace place{.link = link, .priority = options.priority, .handle = options.handle()};
-  for (const auto& filter : TRY(os::read_filters(machine.links, link))) {
+  const auto filters = TRY(os::read_filters(machine.links, link));
+  // Where only other instances stand, the last of us takes the hooks away.
+  const bool among_us = !filters.empty() && std::all_of(filters.begin(), filters.end(), [&](const os::Filter& filter) {
+    return filter.name == kUplinkProgram && filter.place != place;
+  });
+  Traces traces = TRY(Traces::read(traces_path(options)));
+  const bool to_tidy = failures.empty() || among_us;
+  if (to_tidy && traces.hooks.insert(link).second) TRY_VOID(traces.write(traces_path(options)));
+  for (const auto& filter : filters) {
     if (filter.place == place && filter.name != kUplinkProgram) {
       return error(Code::Conflict, "link {}: {} has the filter's place {}/{}", link, base::printable(filter.name),
                    place.priority, place.handle);
@@ -243,6 +258,11 @@ Result<> detach_uplink(MachineSockets& machine, const Options& options, int link
   return traces.write(traces_path(options));
 }
 
+Result<> remove_guard(MachineSockets& machine, const Options& options) {
+  if (!TRY(os::read_nft_table(machine.netns, options.table, Guard::kChain))) return {};
+  return os::run_nft(machine.netns, nft_without(options.table));
+}
+
 // What others reserve stays; what of ours they reserve as well is ours to free.
 Result<> reserve(MachineSockets& machine, const Options& options, const PortSet& ports) {
   Traces traces = TRY(Traces::read(traces_path(options)));
@@ -271,6 +291,8 @@ Result<> apply(MachineSockets& machine, const Programs& programs, const Options&
     }
     Result<> operator()(const Rewire& s) { return rewire(machine, s); }
     Result<> operator()(const SetRules& s) { return set_rules(s); }
+    Result<> operator()(const SetGuard& s) { return set_guard(machine, options, s.guard); }
+    Result<> operator()(const RemoveGuard&) { return remove_guard(machine, options); }
     Result<> operator()(const Reserve& s) { return reserve(machine, options, s.ports); }
     Result<> operator()(const FillBorder& s) { return fill_border(machine, programs, options, s.put); }
     Result<> operator()(const ClearBorder& s) { return programs.clear(s.remove); }

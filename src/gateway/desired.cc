@@ -38,8 +38,15 @@ class Compiler {
     add_addresses();
     for (const auto& [id, need] : wanted_vpcs(state_, self_)) add_gateway(state_.get(id));
 
-    if (!desired_.gateways.empty()) report_lacks();
+    if (!desired_.gateways.empty()) {
+      desired_.guard = Guard{.table = options_.table,
+                             .devices = {"lo", options_.machine_device, options_.device_prefix + "*"},
+                             .addresses = guarded_};
+      report_lacks();
+    }
     report_bound();
+    // What others reserve is reserved.
+    desired_.reserved = desired_.reserved.without(facts_.reserved);
     return std::move(desired_);
   }
 
@@ -82,13 +89,18 @@ class Compiler {
     }
     for (const Family family : kFamilies) {
       desired_.border.addresses[inside().machine(family)] = {Border::Kind::Inside, 0};
+      guarded_.push_back(inside().machine(family));
     }
+    // An address that the machine has elsewhere too goes on to be known there.
+    const auto add_tni = [&](const Address& address) {
+      return desired_.border.addresses.emplace(address, Border::MachineAddress{Border::Kind::Tni, 0}).second;
+    };
+    for (const Address& address : facts_.instances) add_tni(address);
     for (const auto& [id, tni] : state_.all<Tni>()) {
       const Workload* holder = tni.machine == self_ ? state_.find(tni.workload) : nullptr;
       if (holder == nullptr || holder->kind != model::WorkloadKind::Machine) continue;
-      // An address that the machine has elsewhere too goes on to be known there.
       for (const Address& address : tni.addresses()) {
-        desired_.border.addresses.emplace(address, Border::MachineAddress{Border::Kind::Tni, 0});
+        if (add_tni(address)) guarded_.push_back(address);
       }
     }
   }
@@ -104,7 +116,10 @@ class Compiler {
   void add_gateway(const Vpc& vpc) {
     const auto place = places_.gateways.find(vpc.id);
     if (place == places_.gateways.end()) {
-      return problem(vpc.id.text, fmt::format("this machine has {} gateways, the most it can", Inside::kMostSlots));
+      return problem(vpc.id.text, places_.block
+                                      ? fmt::format("this machine has {} gateways, the most it can", Inside::kMostSlots)
+                                      : fmt::format("{} instances have gateways on this machine, the most that can",
+                                                    Inside::kBlocks));
     }
     const uint32_t slot = place->second.slot;
     Gateway gateway{.vpc = vpc.id,
@@ -279,6 +294,7 @@ class Compiler {
   const model::MachineId& self_;
   const Options& options_;
   Desired desired_;
+  std::vector<Address> guarded_;  // ways there are by gateways and VPCs only
 };
 
 }  // namespace

@@ -102,7 +102,8 @@ struct Desired {
   std::map<model::VpcId, Gateway> gateways;
   Border border;          // without the indexes in `gateways`
   std::set<int> uplinks;  // where from_uplink stands
-  PortSet reserved;       // ports that the kernel shall hand out to nobody
+  std::optional<Guard> guard;
+  PortSet reserved;  // ports that the kernel shall hand out to nobody
   std::vector<Problem> problems;
   bool operator==(const Desired&) const = default;
 };

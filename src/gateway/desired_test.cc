@@ -11,10 +11,12 @@ namespace weft::gateway {
 namespace {
 
 using namespace testing;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 Desired compiled(const World& world, const MachineFacts& machine = facts()) {
   const auto state = world.state();
@@ -46,6 +48,7 @@ TEST(Desired, AGatewayForEachVpcThatIsHere) {
 TEST(Desired, NothingWithoutATniHere) {
   const Desired desired = compile(World().state(), facts(), {}, model::MachineId{"m-elsewhere"}, {});
   EXPECT_TRUE(desired.gateways.empty());
+  EXPECT_FALSE(desired.guard);
   EXPECT_THAT(desired.problems, IsEmpty());
 }
 
@@ -76,6 +79,40 @@ TEST(Desired, TheMachinesTniIsKnownAtTheBorder) {
   EXPECT_FALSE(desired.border.addresses.contains(address("10.0.1.10"))) << "of a workload";
 }
 
+// By every other link the kernel would take it, too.
+TEST(Desired, OnlyTheWaysOfVpcsLeadToTheMachinesAddressesInThem) {
+  const Desired desired = compiled({.machine_in_shop = true});
+  ASSERT_TRUE(desired.guard);
+  EXPECT_THAT(desired.guard->devices, ElementsAre("lo", "weft0", "weft-gw*"));
+  EXPECT_THAT(desired.guard->addresses,
+              UnorderedElementsAre(address("169.254.64.1"), address("fd77:6566:7467::1"), address("10.0.1.200")));
+  EXPECT_THAT(desired.guard->nft(), HasSubstr(R"("hook":"input","name":"guard","policy":"accept")"));
+}
+
+TEST(Desired, AnAddressThatTheMachineHasElsewhereTooIsNotGuarded) {
+  MachineFacts machine = facts();
+  machine.links.push_back({.index = 3, .name = "lan", .mtu = 1500, .addresses = {address("10.0.1.200")}});
+  const Desired desired = compiled({.machine_in_shop = true}, machine);
+  EXPECT_THAT(desired.guard->addresses, Not(Contains(address("10.0.1.200"))));
+}
+
+// Another instance's groups judge it: nobody gets there by this one's border either.
+TEST(Desired, TheTnisOfOtherInstancesAreKnownAtTheBorder) {
+  MachineFacts machine = facts();
+  machine.instances = {address("10.211.1.1"), address("192.0.2.10")};
+  const Desired desired = compiled({}, machine);
+  EXPECT_EQ(desired.border.addresses.at(address("10.211.1.1")).kind, Border::Kind::Tni);
+  EXPECT_EQ(desired.border.addresses.at(address("192.0.2.10")).kind, Border::Kind::Outside) << "the machine's own, too";
+}
+
+TEST(Desired, PortsThatOthersReserveAreNotReservedAgain) {
+  MachineFacts machine = facts();
+  machine.reserved = PortSet{{8080, 8080}};
+  const Desired desired = compiled({.publish = {kHttp}}, machine);
+  EXPECT_EQ(desired.border.doors.size(), 2u);
+  EXPECT_EQ(desired.reserved.text(), "61056-62143");
+}
+
 TEST(Desired, BoundToOneAddress) {
   MachineFacts machine = facts();
   machine.links.push_back({.index = 3, .name = "lan", .mtu = 1400, .addresses = {address("10.9.9.9")}});
@@ -101,6 +138,17 @@ TEST(Desired, TheMachinesOwnPortsAreNotTaken) {
                   HasSubstr("has 0.0.0.0 port 61100 bound")));
 }
 
+TEST(Desired, APortIsPublishedByOneInstance) {
+  MachineFacts machine = facts();
+  machine.published = {{model::kTcp, address("0.0.0.0"), 8080}};
+  const Desired desired = compiled({.publish = {kHttp}}, machine);
+  EXPECT_TRUE(desired.border.doors.empty());
+  EXPECT_THAT(problems(desired),
+              Contains("w-0000000000000011: port 8080 is not published: another instance publishes it"));
+  machine.published = {{model::kUdp, address("0.0.0.0"), 8080}, {model::kTcp, address("0.0.0.0"), 8081}};
+  EXPECT_EQ(compiled({.publish = {kHttp}}, machine).border.doors.size(), 2u);
+}
+
 TEST(Desired, PortsOfTheSharesAreNotPublished) {
   const model::Publication high{.address = {}, .port = 61056, .target_port = 80, .protocol = model::kTcp};
   EXPECT_TRUE(compiled({.publish = {high}}).border.doors.empty());
@@ -112,6 +160,14 @@ TEST(Desired, AMachineWithoutAWayOut) {
   EXPECT_EQ(desired.border.doors.size(), 2u);
   EXPECT_THAT(problems(desired),
               ::testing::IsSupersetOf({HasSubstr("no IPv4 default route"), HasSubstr("name server")}));
+}
+
+TEST(Desired, MoreInstancesThanAMachineHasRoomFor) {
+  const auto state = World().state();
+  const Desired desired = compile(state, facts(), Places(), kSelf, {});
+  EXPECT_TRUE(desired.gateways.empty());
+  EXPECT_THAT(problems(desired), ElementsAre(HasSubstr("16 instances have gateways on this machine"),
+                                             HasSubstr("16 instances have gateways on this machine")));
 }
 
 TEST(Desired, IPv6OfTheUsersOwnPassesAsItIs) {
@@ -135,7 +191,8 @@ TEST(Plan, FromNothing) {
   for (const Step& step : diff({}, compiled({.publish = {kHttp}}))) steps.push_back(text_of(step));
   EXPECT_THAT(
       steps,
-      ElementsAre("make the gateway of vpc-0000000000000011: weft-gw-0000000000000011, ports 61056-62079",
+      ElementsAre("guard 2 addresses of the machine",
+                  "make the gateway of vpc-0000000000000011: weft-gw-0000000000000011, ports 61056-62079",
                   "addresses and routes of weft-gw-0000000000000011: 18 to put, 0 to remove",
                   "rules of weft-gw-0000000000000011: 2 published ports",
                   "make the gateway of vpc-0000000000000022: weft-gw-0000000000000022, ports 62080-62143",
@@ -148,6 +205,7 @@ TEST(Plan, FromNothing) {
 Actual carried_out(const Desired& desired) {
   Actual actual{.border = desired.border, .uplinks = desired.uplinks, .reserved = desired.reserved};
   actual.calls = Actual::Calls::Translated;
+  if (desired.guard) actual.guard = desired.guard->fingerprint();
   int index = 100;
   for (const auto& [vpc, gateway] : desired.gateways) {
     actual.gateways[vpc] = {.alias = *parse_alias(gateway.alias()),
@@ -194,7 +252,8 @@ TEST(Plan, GoesInTheOppositeOrder) {
   for (const Step& step : diff(carried_out(compiled({.publish = {kHttp}})), {})) steps.push_back(text_of(step));
   EXPECT_THAT(steps,
               ElementsAre("leave link 2", "remove 25 entries from the border", "reserve ports ",
-                          "remove the gateway of vpc-0000000000000011", "remove the gateway of vpc-0000000000000022"));
+                          "remove the gateway of vpc-0000000000000011", "remove the gateway of vpc-0000000000000022",
+                          "take the guard of the machine's addresses away"));
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ struct MachineFacts {
     std::vector<net::Address> addresses;  // global ones, the kernel's order
     bool operator==(const Link&) const = default;
   };
-  std::vector<Link> links;  // not loopback, not ours
+  std::vector<Link> links;  // not loopback, not ours, not of another instance
 
   struct DefaultRoute {
     net::Family family = net::Family::V4;
@@ -63,7 +63,10 @@ struct MachineFacts {
   };
   std::vector<Bound> bound;  // sockets that wait for packets
 
+  std::vector<Bound> published;  // by other instances
+
   PortSet reserved;                     // by others than us
+  std::vector<net::Address> instances;  // of the machine as other instances' VPCs know it
   std::vector<net::Address> addresses;  // of any scope, on any link that isn't ours
   bool operator==(const MachineFacts&) const = default;
 

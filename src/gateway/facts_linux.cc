@@ -1,6 +1,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <set>
 
 #include "gateway/machine.h"
 #include "gateway/places.h"
@@ -8,6 +9,7 @@
 #include "os/file.h"
 #include "os/netlink_address.h"
 #include "os/netlink_route.h"
+#include "os/netlink_tc.h"
 #include "os/sockets.h"
 #include "os/sysctl.h"
 
@@ -26,6 +28,7 @@ const Address kSomewhere[] = {*Address::parse("1.1.1.1"), *Address::parse("2606:
 bool is_ours(const os::Link& link, const Options& options) {
   return link.name == options.machine_device || options.is_device(link.name);
 }
+bool is_of_an_instance(const os::Link& link) { return link.kind == "veth" && Options::is_of_any(link.name); }
 
 // Addresses by which others can call the machine. Those towards the gateways,
 // also another instance's, are none.
@@ -39,11 +42,13 @@ Result<> read_links(MachineSockets& machine, const Options& options, MachineFact
   for (const os::Link& link : TRY(os::read_links(machine.links))) {
     if (is_ours(link, options)) continue;
     MachineFacts::Link row{.index = link.index, .name = link.name, .mtu = link.mtu, .addresses = {}};
+    std::vector<Address>& global = is_of_an_instance(link) ? facts.instances : row.addresses;
     for (const auto& address : addresses) {
       if (address.link != link.index) continue;
       facts.addresses.push_back(address.address);
-      if (is_global(address)) row.addresses.push_back(address.address);
+      if (is_global(address)) global.push_back(address.address);
     }
+    if (is_of_an_instance(link)) continue;
     const bool usable = (link.flags & IFF_UP) != 0 && (link.flags & IFF_LOOPBACK) == 0;
     if (usable) facts.links.push_back(std::move(row));
   }
@@ -93,6 +98,25 @@ Result<> read_resolvers(MachineSockets& machine, const Options& options, Machine
   return {};
 }
 
+// At a way out, where each instance stands.
+Result<> read_published(MachineSockets& machine, const Options& options, MachineFacts& facts) {
+  std::set<int> links;
+  for (const auto& route : facts.defaults) links.insert(route.link);
+  std::set<uint32_t> programs;
+  for (const int link : links) {
+    for (const auto& filter : TRY(os::read_filters(machine.links, link))) {
+      const bool another = filter.name == kUplinkProgram && filter.place.priority == options.priority &&
+                           filter.place.handle != options.handle();
+      if (another) programs.insert(filter.program);
+    }
+  }
+  for (const uint32_t program : programs) {
+    const auto doors = TRY(Programs::read_doors(program));
+    facts.published.insert(facts.published.end(), doors.begin(), doors.end());
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<PortSet> read_reserved(const MachineSockets& machine) {
@@ -105,6 +129,7 @@ Result<MachineFacts> read_facts(MachineSockets& machine, const Options& options)
   TRY_VOID(read_links(machine, options, facts));
   TRY_VOID(read_defaults(machine, facts));
   TRY_VOID(read_resolvers(machine, options, facts));
+  TRY_VOID(read_published(machine, options, facts));
   for (const auto& socket : TRY(os::read_bound_sockets(machine.sockets))) {
     facts.bound.push_back({socket.protocol, socket.address, socket.port});
   }

@@ -2,12 +2,15 @@
 #include <gmock/gmock.h>
 
 #include "gateway/rig.h"
+#include "os/netlink_address.h"
+#include "os/netlink_link.h"
 #include "os/netlink_tc.h"
 
 namespace weft::gateway {
 namespace {
 
 using namespace testing;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -21,6 +24,18 @@ class Life : public Rig {
     for (const Step& step : *plan) lines.push_back(text_of(step));
     return lines;
   }
+  // As the data path does.
+  void put_machine_in_shop() {
+    ip(machine_,
+       "link add weft0 type veth peer name tnim netns instance\naddr add 10.0.1.200/32 dev weft0\n"
+       "link set weft0 up");
+    ip(instance_, "link set tnim up\nroute add 10.0.1.200 dev tnim table 201\nrule add iif tnim lookup 101");
+    ip(machine_, "route add 10.0.1.0/24 dev weft0 src 10.0.1.200");
+    for (const char* name : {"ipv4/conf/tnim/proxy_arp", "ipv4/conf/all/proxy_arp"}) {
+      ASSERT_TRUE(os::write_sysctl(instance_, name, "1").ok());
+    }
+  }
+  os::Netlink netlink_ = *os::Netlink::open();
   const model::State published_ = World{.publish = kPorts}.state();
 
   struct Damage {
@@ -235,20 +250,57 @@ TEST_F(Life, OwnIPv6AddressesPassUntranslated) {
 }
 
 TEST_F(Life, TheMachineCallsStraightWhereItHasAnInterface) {
-  ip(machine_,
-     "link add weft0 type veth peer name tnim netns instance\naddr add 10.0.1.200/32 dev weft0\n"
-     "link set weft0 up");
-  ip(instance_, "link set tnim up\nroute add 10.0.1.200 dev tnim table 201\nrule add iif tnim lookup 101");
-  ip(machine_, "route add 10.0.1.0/24 dev weft0 src 10.0.1.200");
-  for (const char* name : {"ipv4/conf/tnim/proxy_arp", "ipv4/conf/all/proxy_arp"}) {
-    ASSERT_TRUE(os::write_sysctl(instance_, name, "1").ok());
-  }
+  put_machine_in_shop();
   const Answerer web(web_, "web", {kInside, 80});
   reconcile(World{.publish = kPorts, .machine_in_shop = true}.state());
   const Called called = call_connected(machine_, {"127.0.0.1", 8080});
   EXPECT_EQ(called.answer, "web 10.0.1.200");
   EXPECT_EQ(called.peer, "127.0.0.1");
   ip(machine_, "link del weft0");
+}
+
+// The kernel takes what is for any of its addresses, whatever device brings it.
+TEST_F(Life, OnlyItsVpcReachesTheMachinesInterface) {
+  put_machine_in_shop();
+  const os::Fd beside = *os::create_netns("beside");
+  const auto add_lan = [&](int i) {
+    ip(machine_, fmt::format("link add lan{0} type veth peer name eth{0} netns beside\n"
+                             "addr add 172.17.{0}.1/24 dev lan{0}\nlink set lan{0} up",
+                             i));
+    ip(beside, fmt::format("addr add 172.17.{0}.2/24 dev eth{0}\nlink set eth{0} up\n"
+                           "route replace default via 172.17.{0}.1",
+                           i));
+  };
+  add_lan(1);
+  const model::State state = World{.publish = kPorts, .machine_in_shop = true}.state();
+  reconcile(state);
+  const Answerer lan(machine_, "machine", {"172.17.1.1", 0}), own(machine_, "machine", {"10.0.1.200", 0});
+  const Answerer inside(machine_, "machine", {"169.254.64.1", 0});
+  const auto expect_closed = [&](const char* when) {
+    EXPECT_EQ(call(beside, {"172.17.1.1", lan.port()}).substr(0, 7), "machine") << when;
+    EXPECT_EQ(call(beside, {"10.0.1.200", own.port()}, Expect::Silence), "silence") << when;
+    EXPECT_EQ(call(beside, {"169.254.64.1", inside.port()}, Expect::Silence), "silence") << when;
+    EXPECT_THAT(run(beside, {"ping", "-c1", "-W1", "10.0.1.200"}), HasSubstr(" 0 received")) << when;
+    EXPECT_EQ(call(machine_, {"10.0.1.200", own.port()}), "machine 10.0.1.200") << when;
+    EXPECT_EQ(call(web_, {"10.0.1.200", own.port()}), "machine 10.0.1.10") << when;
+  };
+  expect_closed("by a link that is no uplink");
+  add_lan(2);
+  expect_closed("by a link that came later");
+
+  reconcile(state);  // the machine has one address more
+  restart();
+  reconcile(state);
+  EXPECT_THAT(outcome_.done, IsEmpty());
+  EXPECT_EQ(run(machine_, {"nft", "add table inet theirs"}), "");
+  EXPECT_THAT(planned(state), IsEmpty());
+  for (const char* damage : {"insert rule inet weft guard accept", "delete table inet weft", "flush ruleset"}) {
+    EXPECT_EQ(run(machine_, {"nft", damage}), "");
+    reconcile(state);
+    EXPECT_THAT(outcome_.repaired, ::testing::ElementsAre("guard 3 addresses of the machine")) << damage;
+    expect_closed(damage);
+  }
+  ip(machine_, "link del weft0\nlink del lan1\nlink del lan2");
 }
 
 TEST_F(Life, TwoInstancesShareAMachine) {
@@ -262,9 +314,11 @@ TEST_F(Life, TwoInstancesShareAMachine) {
   const os::Fd place = *os::create_netns("instance2");
   auto second = Gateways::open(other, os::Fd(dup(place.get())));
   ASSERT_TRUE(second.ok()) << second.error().what;
-  const model::Publication ssh{.address = {}, .port = 2222, .target_port = 22};
-  const auto outcome = (*second)->reconcile(World{.publish = {ssh}}.state(), kSelf);
+  const model::Publication ssh{.address = {}, .port = 2222, .target_port = 22}, taken = kPorts.front();
+  const auto outcome = (*second)->reconcile(World{.publish = {ssh, taken}}.state(), kSelf);
   ASSERT_TRUE(outcome.ok()) << outcome.error().what;
+  EXPECT_THAT(outcome->problems,
+              Contains(::testing::Field(&Problem::what, HasSubstr("another instance publishes it"))));
   EXPECT_EQ(*os::read_sysctl(machine_, kReservedPorts), "2222,5353,8080,61056-62719");
   EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
   EXPECT_THAT(planned(published_), IsEmpty());
@@ -275,6 +329,53 @@ TEST_F(Life, TwoInstancesShareAMachine) {
   EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
   EXPECT_EQ(call(machine_, {"127.0.0.1", 8080}), "web " + kRouter);
   EXPECT_THAT(planned(published_), IsEmpty());
+}
+
+// As when the machine starts.
+TEST_F(Life, InstancesThatBeginTogetherShareNothing) {
+  std::vector<Options> all;
+  for (const char* name : {"one", "two", "three"}) {
+    all.push_back(Options::of(name));
+    all.back().pins = std::string("/run/bpf/") + name;
+    all.back().run = std::string("/run/") + name;
+    all.back().machine_device = std::string("wf-") + name;
+    all.back().cgroup = options_.cgroup;
+    all.back().resolv_conf = options_.resolv_conf;
+  }
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::unique_ptr<Gateways>> instances;
+    for (const Options& each : all) {
+      const os::Fd place = *os::create_netns("instance-" + each.device_prefix);
+      instances.push_back(std::move(*Gateways::open(each, os::Fd(dup(place.get())))));
+    }
+    std::vector<std::thread> starts;
+    for (auto& instance : instances) {
+      starts.emplace_back([&] {
+        const auto outcome = instance->reconcile(published_, kSelf);
+        EXPECT_TRUE(outcome.ok()) << outcome.error().what;
+      });
+    }
+    for (auto& start : starts) start.join();
+    std::set<std::string> ports, addresses;
+    const auto links = *os::read_links(netlink_);
+    const auto rows = *os::read_addresses(netlink_);
+    for (const os::Link& link : links) {
+      if (const auto alias = parse_alias(link.alias)) ports.insert(alias->place.ports->text());
+    }
+    for (const auto& row : rows) {
+      if (Inside::all(net::Family::V4).contains(row.address)) addresses.insert(row.address.text());
+    }
+    EXPECT_EQ(ports.size(), 6u);
+    EXPECT_EQ(addresses.size(), 3u);
+    for (auto& instance : instances) EXPECT_THAT(*instance->plan(published_, kSelf), IsEmpty());
+    instances.clear();
+    for (const Options& each : all) {
+      EXPECT_TRUE(Gateways::remove_all(each).ok());
+      EXPECT_TRUE(os::remove_netns("instance-" + each.device_prefix).ok());
+    }
+    EXPECT_EQ(*os::read_sysctl(machine_, kReservedPorts), "");
+    EXPECT_EQ(run(machine_, {"tc", "qdisc", "show", "dev", "eth0", "clsact"}), "");
+  }
 }
 
 TEST_F(Life, AMachineThatComesOnlineLater) {

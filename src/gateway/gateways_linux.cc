@@ -9,6 +9,19 @@
 
 namespace weft::gateway {
 
+namespace {
+
+// More than a turn of somebody else takes, and less than who waits for us minds.
+constexpr std::chrono::milliseconds kPatience{2000};
+
+// Instances share the machine's ports, addresses and lists: what one reads of them
+// holds until it has taken its part.
+Result<os::NetnsLock> lock_machine(const MachineSockets& machine) {
+  return os::NetnsLock::acquire(machine.netns, kPatience).within("another instance is at work on this machine");
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Gateways>> Gateways::open(const Options& options, os::Fd instance_netns) {
   TRY_VOID(os::make_directories(options.run, 0755));
   MachineSockets machine = TRY(MachineSockets::open(std::move(instance_netns)).within("gateways"));
@@ -61,6 +74,7 @@ Result<Plan> Gateways::plan(const model::State& state, const model::MachineId& s
 
 Result<Gateways::Outcome> Gateways::reconcile(const model::State& state, const model::MachineId& self) {
   Outcome outcome;
+  const auto lock = TRY(lock_machine(machine_));
   const auto named = keep_names(outcome);
   for (const std::string& name : TRY(programs_->restore_pins())) outcome.repaired.push_back("the pin of map " + name);
   View view = TRY(look(state, self));
@@ -89,6 +103,7 @@ Result<Gateways::Outcome> Gateways::reconcile(const model::State& state, const m
 Result<> Gateways::remove_all(const Options& options) {
   os::Fd here = TRY(os::current_netns());
   MachineSockets machine = TRY(MachineSockets::open(std::move(here)));
+  const auto lock = TRY(lock_machine(machine));
   for (const os::Link& link : TRY(os::read_links(machine.links))) {
     if (options.is_device(link.name)) {
       TRY_VOID(machine.links.apply({os::remove_link(link.index)}));
@@ -99,6 +114,7 @@ Result<> Gateways::remove_all(const Options& options) {
   for (const auto& name : TRY(os::list_netns(options.netns_prefix))) {
     if (options.is_netns(name)) TRY_VOID(os::remove_netns(name));
   }
+  TRY_VOID(remove_guard(machine, options));
   TRY_VOID(reserve(machine, options, {}));
   TRY_VOID(Programs::remove_pins(options.pins));
   const std::string cgroup = options.run + "/cgroup2";

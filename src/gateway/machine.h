@@ -42,6 +42,7 @@ Result<> apply(MachineSockets& machine, const Programs& programs, const Options&
 Result<> remove_gateway(MachineSockets& machine, const RemoveGateway& step);
 Result<> remove_stray(MachineSockets& machine, const std::string& name);
 Result<> detach_uplink(MachineSockets& machine, const Options& options, int link);
+Result<> remove_guard(MachineSockets& machine, const Options& options);
 Result<> reserve(MachineSockets& machine, const Options& options, const PortSet& ports);
 
 // What `in` remembers of the rules beside it.

@@ -1,5 +1,6 @@
 #include "gateway/options.h"
 
+#include "base/fingerprint.h"
 #include "base/text.h"
 
 namespace weft::gateway {
@@ -15,8 +16,8 @@ Options Options::of(std::string_view instance) {
   Options options;
   if (instance.empty()) return options;
   options.netns_prefix = fmt::format("weft-{}-gw-", instance);
-  options.device_prefix = fmt::format("wf{:06x}-gw", fingerprint_of(instance) & 0xffffff);
-  options.machine_device = fmt::format("wf-{}", instance.substr(0, 12));
+  options.table = fmt::format("weft-{}", instance);
+  options.device_prefix = fmt::format("wf{:06x}-gw", base::fingerprint_of(instance) & 0xffffff);
   return options;
 }
 
@@ -33,12 +34,14 @@ bool Options::is_device(std::string_view name) const {
   return name.starts_with(device_prefix) && is_slot(name.substr(device_prefix.size()));
 }
 
-uint32_t Options::handle() const { return static_cast<uint32_t>(fingerprint_of(device_prefix)) | 1; }
-
-uint64_t fingerprint_of(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char byte : text) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
-  return hash;
+bool Options::is_of_any(std::string_view name) {
+  if (name == "weft0" || name.starts_with("wf-")) return true;
+  const size_t slot = name.rfind("-gw");
+  if (slot == std::string_view::npos || !is_slot(name.substr(slot + 3))) return false;
+  const std::string_view begin = name.substr(0, slot);
+  return begin == "weft" || (begin.size() == 8 && begin.starts_with("wf") && base::is_hex(begin.substr(2)));
 }
+
+uint32_t Options::handle() const { return static_cast<uint32_t>(base::fingerprint_of(device_prefix)) | 1; }
 
 }  // namespace weft::gateway

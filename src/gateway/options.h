@@ -15,7 +15,8 @@ namespace weft::gateway {
 struct Options {
   std::string netns_prefix = "weft-gw-";  // then the digits of the VPC's id
   std::string device_prefix = "weft-gw";  // in the machine's namespace; then the slot. 11 bytes at most
-  std::string machine_device = "weft0";   // of the machine's own TNI
+  std::string table = "weft";             // of nftables, in the machine's namespace
+  std::string machine_device = "weft0";   // of the machine's own TNI; the data path names it
   std::string pins = {};                  // directory in a bpffs
   std::string run = {};                   // directory that ends with the machine's uptime
   std::string cgroup = {};  // root of the programs that may call published ports; empty: the cgroup2 mount
@@ -31,11 +32,10 @@ struct Options {
   std::string device_of(uint32_t slot) const;
   bool is_netns(std::string_view name) const;
   bool is_device(std::string_view name) const;
+  // Whether a device has a name as those in the machine's namespace have, of any instance.
+  static bool is_of_any(std::string_view name);
   uint32_t handle() const;  // of the filter; another for each instance
 };
-
-// FNV-1a (Fowler, Noll, Vo): equality is all that is asked of it.
-uint64_t fingerprint_of(std::string_view text);
 
 // Fixed in every gateway's namespace.
 inline constexpr int kIn = 100;   // index of the device `in`, towards the TNIs

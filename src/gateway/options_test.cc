@@ -22,6 +22,7 @@ TEST(Options, InstancesNeverTakeEachOthersThings) {
       EXPECT_FALSE(a.is_netns(b.netns_of(kVpc)));
       EXPECT_FALSE(a.is_device(b.device_of(1)));
       EXPECT_NE(a.handle(), b.handle());
+      EXPECT_TRUE(Options::is_of_any(b.device_of(1)));
     }
   }
 }
@@ -34,6 +35,15 @@ TEST(Options, OthersNamesAreNotOurs) {
   for (const char* name :
        {"weft-gw-", "weft-gw-5f0c9a31e2d47b6", "weft-gw-5F0C9A31E2D47B68", "weft-gw-x-5f0c9a31e2d47b68"}) {
     EXPECT_FALSE(options.is_netns(name)) << name;
+  }
+}
+
+TEST(Options, DevicesOfAnyInstance) {
+  for (const char* name : {"weft0", "wf-lab", "weft-gw1", "wf0a1b2c-gw1000"}) {
+    EXPECT_TRUE(Options::is_of_any(name)) << name;
+  }
+  for (const char* name : {"eth0", "weft1", "wf0", "wf0a1b2c", "wf0a1b2-gw1", "wfxyzxyz-gw1", "weft-gw", "veth-gw1"}) {
+    EXPECT_FALSE(Options::is_of_any(name)) << name;
   }
 }
 

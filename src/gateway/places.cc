@@ -54,7 +54,7 @@ class Chunks {
   std::set<uint32_t> free_;
 };
 
-uint32_t free_block(const MachineFacts& facts) {
+std::optional<uint32_t> free_block(const MachineFacts& facts) {
   for (uint32_t block = 0; block < Inside::kBlocks; ++block) {
     const Prefix range = Inside{block}.range(Family::V4);
     if (std::none_of(facts.addresses.begin(), facts.addresses.end(),
@@ -62,7 +62,7 @@ uint32_t free_block(const MachineFacts& facts) {
       return block;
     }
   }
-  return 0;
+  return std::nullopt;
 }
 
 bool wants_more(const Place& place, Need need) {
@@ -89,6 +89,7 @@ Address Inside::gateway(Family family, uint32_t slot) const { return range(famil
 Places allot(const Places& given, const std::map<model::VpcId, Need>& wanted, const MachineFacts& facts,
              const Options& options) {
   Places places{.block = given.block ? given.block : free_block(facts), .gateways = {}};
+  if (!places.block) return places;
   PortSet taken = facts.reserved;
   std::set<uint32_t> slots;
   for (const auto& [vpc, place] : given.gateways) {

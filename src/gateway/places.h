@@ -28,7 +28,8 @@ enum class Need { Resolver, Internet };
 // Who has a place keeps it. A newcomer takes at most a quarter of what is left, so
 // that the first VPC has plenty and many more still find some; one that only asks
 // the resolver takes the least, and more once it needs it. No ports: none are left.
-// No slot: not in the answer.
+// No slot: not in the answer. No block: other instances have them all, and no gateway
+// has a place.
 Places allot(const Places& given, const std::map<model::VpcId, Need>& wanted, const MachineFacts& facts,
              const Options& options);
 

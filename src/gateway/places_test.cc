@@ -56,6 +56,15 @@ TEST(Places, NoneLeft) {
   EXPECT_EQ(allot({}, wanted, {}, {}).gateways.size(), size_t{Inside::kMostSlots});
 }
 
+TEST(Places, TheSeventeenthInstanceHasNone) {
+  MachineFacts facts;
+  for (uint32_t block = 0; block < Inside::kBlocks; ++block) {
+    EXPECT_EQ(allot({}, {{vpc(1), Need::Internet}}, facts, {}).block, block);
+    facts.addresses.push_back(Inside{block}.machine(net::Family::V4));
+  }
+  EXPECT_EQ(allot({}, {{vpc(1), Need::Internet}}, facts, {}), Places());
+}
+
 TEST(Places, InsideAddresses) {
   EXPECT_EQ(Inside{0}.machine(net::Family::V4).text(), "169.254.64.1");
   EXPECT_EQ(Inside{15}.range(net::Family::V4).text(), "169.254.124.0/22");

@@ -121,6 +121,7 @@ Places Actual::places() const {
 Plan diff(const Actual& actual, const Desired& desired) {
   Plan plan;
   for (const std::string& name : actual.strays) plan.push_back(RemoveStray{name});
+  if (desired.guard && actual.guard != desired.guard->fingerprint()) plan.push_back(SetGuard{*desired.guard});
   for (const auto& [vpc, gateway] : desired.gateways) {
     const auto there = actual.gateways.find(vpc);
     if (there != actual.gateways.end() && fits(there->second, gateway)) {
@@ -156,6 +157,7 @@ Plan diff(const Actual& actual, const Desired& desired) {
   for (const auto& [vpc, gateway] : actual.gateways) {
     if (!desired.gateways.contains(vpc)) plan.push_back(removal(gateway));
   }
+  if (!desired.guard && actual.guard) plan.push_back(RemoveGuard{});
   return plan;
 }
 
@@ -176,6 +178,10 @@ std::string text_of(const Step& step) {
     std::string operator()(const SetRules& s) const {
       return fmt::format("rules of {}: {} published ports", s.netns, s.rules.published.size());
     }
+    std::string operator()(const SetGuard& s) const {
+      return fmt::format("guard {} addresses of the machine", s.guard.addresses.size());
+    }
+    std::string operator()(const RemoveGuard&) const { return "take the guard of the machine's addresses away"; }
     std::string operator()(const Reserve& s) const { return fmt::format("reserve ports {}", s.ports.text()); }
     std::string operator()(const FillBorder& s) const {
       return fmt::format("put {} entries at the border", size(s.put));

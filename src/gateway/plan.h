@@ -35,6 +35,8 @@ struct Actual {
   std::set<int> stale_uplinks;  // where one of an earlier version does
   enum class Calls { Untouched, Translated } calls = Calls::Untouched;
   PortSet reserved;  // by us
+  // Fingerprint of the guard; 0: it isn't as we left it; nothing: there is none.
+  std::optional<uint64_t> guard;
 
   Places places() const;
 };
@@ -69,6 +71,10 @@ struct SetRules {
   std::string netns;
   Ruleset rules;
 };
+struct SetGuard {
+  Guard guard;
+};
+struct RemoveGuard {};
 struct Reserve {
   PortSet ports;
 };  // all of ours
@@ -87,8 +93,8 @@ struct DetachUplink {
 };
 struct TranslateCalls {};
 
-using Step = std::variant<RemoveStray, CreateGateway, Tighten, Remember, Rewire, SetRules, Reserve, FillBorder,
-                          AttachUplink, TranslateCalls, DetachUplink, ClearBorder, RemoveGateway>;
+using Step = std::variant<RemoveStray, SetGuard, RemoveGuard, CreateGateway, Tighten, Remember, Rewire, SetRules,
+                          Reserve, FillBorder, AttachUplink, TranslateCalls, DetachUplink, ClearBorder, RemoveGateway>;
 using Plan = std::vector<Step>;
 
 // Made before it is used, out of use before it is removed.

@@ -40,6 +40,9 @@ class Programs {
   // Puts back the names of maps that somebody took away. Answers which.
   Result<std::vector<std::string>> restore_pins() const;
 
+  // What another instance publishes by its program, given by the kernel's id.
+  static Result<std::vector<MachineFacts::Bound>> read_doors(uint32_t program);
+
   // Packets from gateways that were dropped, by enum border_reason.
   Result<std::vector<uint64_t>> drops() const;
 

@@ -168,6 +168,34 @@ Result<> Programs::load(const std::string& pins) {
 bool Programs::is_from_uplink(uint32_t id) const { return has_tag(id, uplink_tag_); }
 bool Programs::is_from_border(uint32_t id) const { return has_tag(id, border_tag_); }
 
+// That instance may be of another version: a map of another layout is passed over.
+Result<std::vector<MachineFacts::Bound>> Programs::read_doors(uint32_t program) {
+  std::vector<MachineFacts::Bound> doors;
+  const os::Fd found(bpf_prog_get_fd_by_id(program));
+  std::array<uint32_t, 64> ids{};
+  bpf_prog_info info{};
+  info.nr_map_ids = ids.size();
+  info.map_ids = reinterpret_cast<uintptr_t>(ids.data());
+  uint32_t size = sizeof info;
+  // Gone meanwhile: then it publishes nothing.
+  if (!found.valid() || bpf_obj_get_info_by_fd(found.get(), &info, &size) != 0) return doors;
+  for (size_t i = 0; i < std::min<size_t>(info.nr_map_ids, ids.size()); ++i) {
+    const os::Fd map(bpf_map_get_fd_by_id(ids[i]));
+    bpf_map_info shape{};
+    size = sizeof shape;
+    if (!map.valid() || bpf_obj_get_info_by_fd(map.get(), &shape, &size) != 0) continue;
+    const bool is_doors = std::string_view(shape.name) == "publications" &&
+                          shape.key_size == sizeof(abi::publication_key) &&
+                          shape.value_size == sizeof(abi::publication);
+    if (!is_doors) continue;
+    const Map<abi::publication_key, abi::publication> rows("publications", map.get());
+    for (const auto& [key, row] : TRY(rows.all())) {
+      doors.push_back({key.protocol, address_of(key.address), swap(key.port)});
+    }
+  }
+  return doors;
+}
+
 Result<Border> Programs::read_border() const {
   const Maps maps(*uplink_);
   Border border;

@@ -48,14 +48,14 @@ std::optional<std::string> refusal(const MachineFacts& facts, const Options& opt
   if (publication.address && !address_of(tni, publication.address->family())) {
     return fmt::format("the workload has no address in the family of {}", publication.address->text());
   }
-  for (const auto& bound : facts.bound) {
-    const bool same_port = bound.protocol == publication.protocol && bound.port == publication.port;
+  const auto is_same = [&](const MachineFacts::Bound& other) {
     const bool same_address =
-        !publication.address || bound.address.is_unspecified() || bound.address == *publication.address;
-    if (same_port && same_address) {
-      return fmt::format("a program of the machine has {} bound", bound.address.text());
-    }
-  }
+        !publication.address || other.address.is_unspecified() || other.address == *publication.address;
+    return same_address && other.protocol == publication.protocol && other.port == publication.port;
+  };
+  const auto bound = std::find_if(facts.bound.begin(), facts.bound.end(), is_same);
+  if (bound != facts.bound.end()) return fmt::format("a program of the machine has {} bound", bound->address.text());
+  if (std::any_of(facts.published.begin(), facts.published.end(), is_same)) return "another instance publishes it";
   return std::nullopt;
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "gateway/options.h"
+#include "base/fingerprint.h"
 #include "model/group.h"
 
 namespace weft::gateway {
@@ -74,21 +74,21 @@ json snat(const Address& source, const std::optional<PortRange>& ports) {
 
 class Transaction {
  public:
-  Transaction() {
-    // Added first, so that the deletion finds one; then made anew.
-    add("table", {{"name", kTable}});
-    commands_.push_back({{"delete", {{"table", {{"family", "inet"}, {"name", kTable}}}}}});
-    add("table", {{"name", kTable}});
+  explicit Transaction(std::string table) : table_(std::move(table)) {
+    // Added first, so that the deletion finds one.
+    add("table", {{"name", table_}});
+    commands_.push_back({{"delete", {{"table", {{"family", "inet"}, {"name", table_}}}}}});
   }
+  void table() { add("table", {{"name", table_}}); }
   void chain(const char* name, const char* type, const char* hook, int priority, const char* policy) {
     add("chain",
-        {{"table", kTable}, {"name", name}, {"type", type}, {"hook", hook}, {"prio", priority}, {"policy", policy}});
+        {{"table", table_}, {"name", name}, {"type", type}, {"hook", hook}, {"prio", priority}, {"policy", policy}});
   }
   void rule(const char* chain, std::initializer_list<json> expressions) {
-    add("rule", {{"table", kTable}, {"chain", chain}, {"expr", json(json::array_t(expressions))}});
+    add("rule", {{"table", table_}, {"chain", chain}, {"expr", json(json::array_t(expressions))}});
   }
   void set(const char* name, const char* type, json elements) {
-    json body = {{"table", kTable}, {"name", name}, {"type", type}};
+    json body = {{"table", table_}, {"name", name}, {"type", type}};
     if (!elements.empty()) body["elem"] = std::move(elements);
     add("set", std::move(body));
   }
@@ -99,6 +99,7 @@ class Transaction {
     body["family"] = "inet";
     commands_.push_back({{"add", {{kind, std::move(body)}}}});
   }
+  std::string table_;
   json commands_ = json::array();
 };
 
@@ -166,7 +167,8 @@ void add_leave(const Ruleset& rules, Transaction& out) {
 }  // namespace
 
 std::string Ruleset::nft() const {
-  Transaction out;
+  Transaction out(kTable);
+  out.table();
   out.set("machine4", "ipv4_addr", set_in(machine, Family::V4)["set"]);
   out.set("machine6", "ipv6_addr", set_in(machine, Family::V6)["set"]);
   add_enter(*this, out);
@@ -177,6 +179,22 @@ std::string Ruleset::nft() const {
   return out.text();
 }
 
-uint64_t Ruleset::fingerprint() const { return fingerprint_of(nft()); }
+uint64_t Ruleset::fingerprint() const { return base::fingerprint_of(nft()); }
+
+std::string Guard::nft() const {
+  Transaction out(table);
+  out.table();
+  // Where only what is for the machine itself passes, before what others drop or log.
+  out.chain(kChain, "filter", "input", -300, "accept");
+  for (const std::string& device : devices) out.rule(kChain, {from(device.c_str()), accept()});
+  for (const Family family : {Family::V4, Family::V6}) {
+    if (any_in(addresses, family)) out.rule(kChain, {target(family, set_in(addresses, family)), drop()});
+  }
+  return out.text();
+}
+
+uint64_t Guard::fingerprint() const { return base::fingerprint_of(nft()); }
+
+std::string nft_without(const std::string& table) { return Transaction(table).text(); }
 
 }  // namespace weft::gateway

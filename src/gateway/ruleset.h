@@ -65,4 +65,21 @@ struct Ruleset {
   uint64_t fingerprint() const;
 };
 
+// A table in the machine's namespace: what comes for these addresses of the machine
+// by a device that isn't in the list is dropped. The kernel takes packets for any of
+// its addresses by whatever device they come, so without it all but the uplinks,
+// where from_uplink stands, would lead past the groups.
+struct Guard {
+  std::string table;
+  std::vector<std::string> devices;  // names; a last * stands for anything
+  std::vector<net::Address> addresses;
+
+  static constexpr const char* kChain = "guard";
+  bool operator==(const Guard&) const = default;
+  std::string nft() const;
+  uint64_t fingerprint() const;
+};
+// Takes the table away, if there is one.
+std::string nft_without(const std::string& table);
+
 }  // namespace weft::gateway

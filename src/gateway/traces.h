@@ -3,8 +3,10 @@
 //
 //   reserved 8080,61056-62079
 //   hooks 2
+//   guard 5f0c9a31e2d47b68 8d2f10c7a5b3e946
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,6 +19,12 @@ namespace weft::gateway {
 struct Traces {
   PortSet reserved;     // that we added to the kernel's list
   std::set<int> hooks;  // links that had no hooks before
+  // What we set, and how the kernel showed it then.
+  struct Guard {
+    uint64_t rules = 0, shown = 0;
+    bool operator==(const Guard&) const = default;
+  };
+  std::optional<Guard> guard;
 
   static Result<Traces> parse(std::string_view text);
   std::string text() const;

@@ -10,13 +10,14 @@ namespace {
 
 TEST(Traces, ReadsWhatItWrites) {
   EXPECT_EQ(Traces().text(), "");
-  const Traces traces{.reserved = {{8080, 8080}, {61056, 62079}}, .hooks = {2, 7}};
-  EXPECT_EQ(traces.text(), "reserved 8080,61056-62079\nhooks 2\nhooks 7\n");
+  const Traces traces{.reserved = {{8080, 8080}, {61056, 62079}}, .hooks = {2, 7}, .guard = Traces::Guard{1, 0xabc}};
+  EXPECT_EQ(traces.text(), "reserved 8080,61056-62079\nhooks 2\nhooks 7\nguard 0000000000000001 0000000000000abc\n");
   EXPECT_EQ(*Traces::parse(traces.text()), traces);
 }
 
 TEST(Traces, RefusesWhatItDidNotWrite) {
-  for (const char* bad : {"reserved", "reserved x", "hooks 0", "hooks -1", "hooks 2 3", "other 1"}) {
+  for (const char* bad : {"reserved", "reserved x", "hooks 0", "hooks -1", "hooks 2 3", "guard 1 2",
+                          "guard 0000000000000001", "other 1"}) {
     EXPECT_FALSE(Traces::parse(bad).ok()) << bad;
   }
 }

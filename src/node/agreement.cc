@@ -6,6 +6,8 @@
 #include "node/found.h"
 #include "node/identity.h"
 #include "os/clock.h"
+#include "os/netlink_route.h"
+#include "os/unix_socket.h"
 
 namespace weft::node {
 
@@ -23,12 +25,43 @@ Result<std::unique_ptr<Agreement>> Agreement::open(boost::asio::io_context& loop
   return agreement;
 }
 
+namespace {
+
+constexpr size_t kMostInstances = 16;  // of a machine
+
+// Where the machine has a way to. A process that may not ask the kernel sees none.
+std::vector<net::Prefix> read_ways() {
+  auto netlink = os::Netlink::open();
+  if (!netlink.ok()) return {};
+  const auto routes = os::read_routes(*netlink, os::kMainTable);
+  std::vector<net::Prefix> ways;
+  for (const os::Route& route : routes.ok() ? *routes : std::vector<os::Route>()) ways.push_back(route.to);
+  return ways;
+}
+
+}  // namespace
+
+// An instance that is founded at the same moment has no route yet.
+net::Prefix Agreement::choose_range() {
+  auto taken = read_ways();
+  net::Prefix range = default_range(taken);
+  for (size_t tries = 0; tries < kMostInstances; ++tries, range = default_range(taken)) {
+    auto claim = os::claim_name("weft " + range.text());
+    if (claim.ok()) {
+      claim_ = std::move(*claim);
+      break;
+    }
+    taken.push_back(range);
+  }
+  return range;
+}
+
 Result<> Agreement::found(boost::asio::io_context& loop, base::Rng& rng) {
+  const auto command = found_cluster(name_from_host(host_name()), choose_range(), os::now_wall(), rng);
   Result<> outcome;
-  auto accepted =
-      ledger_->commit(found_cluster(name_from_host(host_name()), os::now_wall(), rng), [&](Result<uint64_t> revision) {
-        if (!revision.ok()) outcome = revision.error();
-      });
+  auto accepted = ledger_->commit(command, [&](Result<uint64_t> revision) {
+    if (!revision.ok()) outcome = revision.error();
+  });
   TRY_VOID(accepted);
   // Nothing else is under way yet: the loop runs until the disk has answered.
   while (ledger_->revision() == 0 && outcome.ok()) loop.run_one();

@@ -25,10 +25,12 @@ class Agreement {
  private:
   Agreement() = default;
   Result<> found(boost::asio::io_context& loop, base::Rng& rng);
+  net::Prefix choose_range();
 
   std::optional<os::FileLock> lock_;
   std::unique_ptr<Ledger> ledger_;
   model::MachineId machine_;
+  os::Fd claim_;  // of the range that was founded; as long as this process lives
 };
 
 // Takes a workload away that was to go with its end. Without such a one nothing is

@@ -1,5 +1,7 @@
 #include "node/found.h"
 
+#include <algorithm>
+
 #include "api/allocate.h"
 
 namespace weft::node {
@@ -7,8 +9,9 @@ namespace weft::node {
 namespace {
 
 constexpr std::string_view kDefault = "default";
-const net::Prefix kDefaultRange = *net::Prefix::parse("10.210.0.0/16");
-const net::Prefix kFirstBlock = *net::Prefix::parse("10.210.1.0/24");
+const net::Prefix kFirstRange = *net::Prefix::parse("10.210.0.0/16");
+constexpr uint64_t kRanges = 16;       // up to 10.225.0.0/16: as many as a machine has instances
+constexpr uint64_t kFirstBlock = 256;  // where the second /24 of the range begins
 
 }  // namespace
 
@@ -23,7 +26,18 @@ std::string name_from_host(std::string_view host) {
   return name.empty() ? "machine" : name;
 }
 
-model::Command found_cluster(const std::string& machine_name, base::WallTime now, base::Rng& rng) {
+net::Prefix default_range(std::span<const net::Prefix> routes) {
+  for (uint64_t i = 0; i < kRanges; ++i) {
+    const auto range = net::Prefix::of(kFirstRange.first().plus(i * kFirstRange.size()), kFirstRange.length());
+    // A wider route, as to all of 10.0.0.0/8, gives way to ours.
+    const auto leads_into = [&](const net::Prefix& route) { return range.contains(route); };
+    if (std::none_of(routes.begin(), routes.end(), leads_into)) return range;
+  }
+  return kFirstRange;
+}
+
+model::Command found_cluster(const std::string& machine_name, const net::Prefix& range, base::WallTime now,
+                             base::Rng& rng) {
   using namespace model;
   model::Command command{.at = now, .actor = "weftd"};
   const auto put = [&](Object object) { command.operations.emplace_back(Put{std::move(object)}); };
@@ -35,34 +49,31 @@ model::Command found_cluster(const std::string& machine_name, base::WallTime now
                     .description = "everything talks"};
   const net::Prefix range6 = api::make_range6(rng);
   const net::Prefix first6 = net::Prefix::of(range6.first(), 64);
-  const Subnet subnet{.id = SubnetId::make(rng),
-                      .name = std::string(kDefault),
-                      .vpc = group.vpc,
-                      .cidr = kDefaultRange,
-                      .cidr6 = first6};
+  const Subnet subnet{
+      .id = SubnetId::make(rng), .name = std::string(kDefault), .vpc = group.vpc, .cidr = range, .cidr6 = first6};
   const Workload itself{
       .id = WorkloadId::make(rng), .name = machine_name, .machine = machine.id, .kind = WorkloadKind::Machine};
   const TniId tni = TniId::make(rng);
-  const net::Address ip = kFirstBlock.first().plus(1);
-  const uint64_t offset = ip.v4_host_order() - kDefaultRange.first().v4_host_order();
+  const net::Prefix block = net::Prefix::of(range.first().plus(kFirstBlock), 24);
+  const uint64_t offset = kFirstBlock + 1;
 
   put(machine);
   put(group);
   put(Vpc{.id = group.vpc,
           .name = std::string(kDefault),
-          .cidrs = {kDefaultRange},
+          .cidrs = {range},
           .cidr6 = range6,
           .default_group = group.id,
           .internet = Internet::Attached});
   put(subnet);
-  put(Block{.id = BlockId::make(rng), .subnet = subnet.id, .machine = machine.id, .range = kFirstBlock});
+  put(Block{.id = BlockId::make(rng), .subnet = subnet.id, .machine = machine.id, .range = block});
   put(itself);
   put(Tni{.id = tni,
           .name = machine_name,
           .vpc = group.vpc,
           .subnet = subnet.id,
           .mac = api::mac_of(tni),
-          .ip = ip,
+          .ip = range.first().plus(offset),
           .ip6 = first6.first().plus(offset),
           .groups = {group.id},
           .machine = machine.id,

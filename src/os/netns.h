@@ -2,6 +2,7 @@
 // same as `ip netns` uses, and keeps the namespace alive without a process.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -31,6 +32,21 @@ Result<std::vector<std::string>> list_netns(std::string_view prefix);
 
 // The namespace that the calling thread is in.
 Result<Fd> current_netns();
+
+// Held until destroyed or until the process ends: in one namespace by one at a time,
+// whichever process it is in. It has no name, so nothing of it is left behind.
+class NetnsLock {
+ public:
+  // Code::Conflict if somebody else has it for longer than `patience`.
+  static Result<NetnsLock> acquire(const Fd& netns, std::chrono::milliseconds patience);
+  NetnsLock(NetnsLock&&) = default;
+  NetnsLock& operator=(NetnsLock&&) = delete;
+  ~NetnsLock();
+
+ private:
+  explicit NetnsLock(Fd netns) : netns_(std::move(netns)) {}
+  Fd netns_;
+};
 
 // The calling thread is inside `netns` while this lives, then back where it
 // was. No way back would mean acting on the wrong machine: that stops the process.

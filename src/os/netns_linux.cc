@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <climits>
 #include <set>
+#include <thread>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -74,6 +75,26 @@ Result<Fd> current_netns() {
   Fd own(open(kOwn, O_RDONLY | O_CLOEXEC));
   if (!own.valid()) return errno_error(std::string("open ") + kOwn, errno);
   return own;
+}
+
+Result<NetnsLock> NetnsLock::acquire(const Fd& netns, std::chrono::milliseconds patience) {
+  // Opened anew: a lock belongs to a descriptor and its copies.
+  Fd own(open(fmt::format("/proc/self/fd/{}", netns.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!own.valid()) return errno_error("open the namespace", errno);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (flock(own.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return errno_error("lock the namespace", errno);
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return error(Code::Conflict, "somebody else has had the namespace for {} ms", patience.count());
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return NetnsLock(std::move(own));
+}
+
+// By its own call: a process that was just born of this one may have the descriptor, too.
+NetnsLock::~NetnsLock() {
+  if (netns_.valid()) flock(netns_.get(), LOCK_UN);
 }
 
 Result<Fd> create_netns(const std::string& name) {

@@ -6,6 +6,7 @@
 #include "os/netns.h"
 #include "os/process.h"
 #include "os/sysctl.h"
+#include "os/unix_socket.h"
 
 namespace weft::os {
 namespace {
@@ -24,6 +25,27 @@ class Netns : public Isolated {
     return found.st_ino;
   }
 };
+
+TEST_F(Netns, ALockIsOnesAtATimeInEachNamespace) {
+  constexpr std::chrono::milliseconds kNone{0};
+  const Fd here = *current_netns(), again = *current_netns(), elsewhere = *create_netns("w-a");
+  std::optional<NetnsLock> held(std::move(*NetnsLock::acquire(here, kNone)));
+  EXPECT_EQ(NetnsLock::acquire(here, kNone).error().code, Code::Conflict);
+  EXPECT_EQ(NetnsLock::acquire(again, kNone).error().code, Code::Conflict);
+  EXPECT_TRUE(NetnsLock::acquire(elsewhere, kNone).ok());
+  held.reset();
+  EXPECT_TRUE(NetnsLock::acquire(again, kNone).ok());
+}
+
+TEST_F(Netns, AClaimedNameIsOnesInEachNamespace) {
+  std::optional<Fd> claim(std::move(*claim_name("weft test")));
+  EXPECT_EQ(claim_name("weft test").error().code, Code::Conflict);
+  EXPECT_TRUE(claim_name("weft").ok());
+  const Fd elsewhere = *create_netns("w-a");
+  EXPECT_TRUE(inside_netns(elsewhere, [] { return claim_name("weft test"); }).ok());
+  claim.reset();
+  EXPECT_TRUE(claim_name("weft test").ok());
+}
 
 TEST_F(Netns, NamesAreMadeFoundListedAndRemoved) {
   const auto home = inode(*current_netns());

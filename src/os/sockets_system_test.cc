@@ -9,6 +9,7 @@
 #include "os/netlink_route.h"
 #include "os/netns.h"
 #include "os/nft.h"
+#include "os/process.h"
 #include "os/sockets.h"
 
 namespace weft::os {
@@ -71,6 +72,31 @@ TEST_F(Kernel, TransactionsOfNftAreWholeAndCounted) {
   EXPECT_EQ(*read_nft_generation(netns_), before);
   ASSERT_TRUE(run_nft(netns_, R"({"nftables":[{"delete":{"table":{"family":"inet","name":"t"}}}]})").ok());
   EXPECT_NE(*read_nft_generation(netns_), before);
+}
+
+TEST_F(Kernel, ATableOfNftHasAnotherFingerprintAfterEachChangeOfItAlone) {
+  const auto nft = [&](const std::string& command) {
+    const auto outcome = run_program({.argv = {"nft", command}, .netns = &netns_});
+    ASSERT_TRUE(outcome.ok() && outcome->status == 0) << command << ": " << outcome->errors;
+  };
+  const auto read = [&] { return *read_nft_table(netns_, "t", "c"); };
+  auto changes = [&, before = read()](const std::string& command) mutable {
+    nft(command);
+    const auto now = read();
+    return now != std::exchange(before, now);
+  };
+  EXPECT_EQ(read(), std::nullopt);
+  EXPECT_FALSE(changes("add table inet t")) << "no chain yet";
+  EXPECT_TRUE(changes("add chain inet t c { type filter hook input priority 0; policy accept; }"));
+  EXPECT_TRUE(changes("add rule inet t c ip daddr { 192.0.2.1, 192.0.2.2 } drop"));
+  EXPECT_TRUE(changes("insert rule inet t c accept"));
+  EXPECT_TRUE(changes("flush chain inet t c"));
+  EXPECT_TRUE(changes("chain inet t c { policy drop; }"));
+  EXPECT_TRUE(changes("add table inet t { flags dormant; }"));
+  EXPECT_FALSE(changes("add table inet other"));
+  EXPECT_FALSE(changes("add chain inet other c"));
+  EXPECT_TRUE(changes("flush ruleset"));
+  EXPECT_EQ(read(), std::nullopt);
 }
 
 }  // namespace

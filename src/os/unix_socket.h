@@ -1,4 +1,4 @@
-// Stream sockets that have a path.
+// Stream sockets that have a path, and names that one process at a time has.
 #pragma once
 
 #include <sys/socket.h>
@@ -23,5 +23,9 @@ Result<Fd> connect_unix(const std::string& path);
 Result<ucred> peer_of(int socket);
 // Denied unless it is root's, or of our own user.
 Result<> check_peer(int socket);
+
+// Ours until it is closed, in the network namespace that we are in; Conflict if
+// somebody has it. No file is made.
+Result<Fd> claim_name(const std::string& name);
 
 }  // namespace weft::os

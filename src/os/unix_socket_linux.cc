@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 
 #include "base/text.h"
 #include "os/unix_socket.h"
@@ -86,6 +87,20 @@ Result<> check_peer(int socket) {
   const uid_t user = TRY(peer_of(socket)).uid;
   if (user == 0 || user == ::geteuid()) return {};
   return error(Code::Denied, "uid:{} has no part in this", user);
+}
+
+Result<Fd> claim_name(const std::string& name) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.size() >= sizeof address.sun_path) return error(Code::Usage, "{} is too long", printable(name));
+  // A path that begins with NUL is no path.
+  name.copy(address.sun_path + 1, name.size());
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  Fd claim(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!claim.valid()) return errno_error("open a socket", errno);
+  if (::bind(claim.get(), reinterpret_cast<sockaddr*>(&address), size) == 0) return claim;
+  if (errno == EADDRINUSE) return error(Code::Conflict, "somebody has {}", printable(name));
+  return errno_error("take " + name, errno);
 }
 
 }  // namespace weft::os

@@ -48,5 +48,6 @@ breaks 30 gateway nft flush ruleset
 breaks 30 gateway ip link set out down
 breaks 30 bash -c 'ip netns del "$(ip netns list | awk "/^weft-gw-/ {print \$1; exit}")"'
 breaks 30 tc qdisc del dev up0 clsact
+breaks 30 nft delete table inet weft
 [ "$(weft events | grep -c daemon.started)" = 1 ] || fail 'weftd was started again'
 "$up" down >/dev/null

@@ -115,9 +115,46 @@ scan 'outside at a gateway' outside "$gateway" "$link" closed closed
 scan 'outside at the machine, past its groups' outside "$near" "$inside" closed closed
 scan "outside at the machine's side of a gateway" outside "$near" "$machine_link" closed closed
 
+# Networks that are no uplinks: a container's bridge, a VPN, a second card. The kernel
+# takes what is for any address of the machine, whatever brings it.
+beside() { ip netns exec beside "$@"; }
+ip netns add beside
+add_link() { # NUMBER
+  ip link add "lan$1" type veth peer name "lan$1" netns beside
+  ip address add "172.17.$1.1/24" dev "lan$1"
+  ip address add "2001:db8:17:$1::1/64" dev "lan$1" nodad
+  ip link set "lan$1" addrgenmode none up
+  beside ip address add "172.17.$1.2/24" dev "lan$1"
+  beside ip address add "2001:db8:17:$1::2/64" dev "lan$1" nodad
+  beside ip link set "lan$1" up
+  beside ip route replace default via "172.17.$1.1"
+  beside ip -6 route replace default via "2001:db8:17:$1::1"
+}
+inside6=$(ip -o -6 address show dev weft0 scope global | awk '{sub("/.*", "", $4); print $4}')
+machine_link6=$(ip -o -6 address show dev weft-gw1 scope global | awk '{sub("/.*", "", $4); print $4}')
+redis-server --port 7300 --bind '* -::*' --protected-mode no --save '' --appendonly no >/dev/null &
+pong_beside() { [ "$(beside timeout "$2" redis-cli -h "$1" -p 7300 PING 2>/dev/null)" = PONG ]; }
+links_closed() { # WHEN
+  local address
+  for address in "$inside" "$inside6" "$machine_link" "$machine_link6"; do
+    ! pong_beside "$address" 1 || fail "$1: beside reaches the machine at $address"
+    scan "$1: beside at the machine" beside "$near" "$address" closed closed
+  done
+  [ "$(redis-cli -h "$inside" -p 7300 PING)" = PONG ] || fail "$1: the machine doesn't reach itself"
+}
+add_link 1
+until_true "$patience" pong_beside 172.17.1.1 5 || fail 'the machine has no server to be reached'
+links_closed 'a link that is no uplink'
+nft flush ruleset
+guarded() { nft list table inet weft >/dev/null 2>&1; }
+until_true 30 guarded || fail 'the table that a flush took away is not back'
+links_closed 'after a flush of all rules'
+
 # The data path alone: with weftd gone all of it holds, and a rule that ends, ends.
 weft sg allow shop/target in tcp:7 0.0.0.0/0 --for 2s >/dev/null
 kill_weftd KILL
+add_link 2
+links_closed 'no weftd, a new link'
 sleep 3.5 # deadlines are whole seconds
 scan 'no weftd: same subnet' "$near" "$target" 10.20.1.10 'tcp 80,65535 udp 1 other 47' 'tcp 80,65535 udp none other 1'
 scan 'no weftd: outside, by the published port' outside "$target" 192.0.2.10 'tcp 8080 udp none other none'
