@@ -149,6 +149,25 @@ kill -INT "$ping"
 wait "$ping" || true
 [ "$(lost_of /run/work/ping)" = 0 ] || fail "packets were lost: $(cat /run/work/ping)"
 
+echo '# what runs is judged by what is known, and by nothing else'
+weft run --detach --name spare --restart always -- sleep 1000 >/dev/null
+spare=$(field pid weft inspect spare)
+stop_process "$data" KILL
+until_true 10 away || fail "its absence is not seen: $(weft status)"
+refused 4 'runs; stop it first' weft rm server
+stop_process "$control" KILL
+start_control
+refused 6 "it isn't known whether workload server runs: the data plane is away since" weft rm server
+refused 6 'weftd-data.service); use force' weft rm server
+refused 6 "it isn't known whether workload server runs" weft start server
+refused 6 'not enforced yet' weft rm --force spare
+kill -0 "$spare" || fail 'it ended without a data plane'
+start_data
+refused 4 'runs; stop it first' weft rm server
+ended() { ! kill -0 "$spare" 2>/dev/null; }
+until_true "$patience" ended || fail 'what was removed goes on'
+refused 3 'spare' weft inspect spare
+
 echo '# a data plane that hangs'
 kill -STOP "$data"
 refused 6 'not enforced yet' weft sg create hung --vpc lab
