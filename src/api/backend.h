@@ -131,6 +131,7 @@ struct Problem {
   std::string id;  // of the object that it is about; empty: of the machine
   std::string what;
   base::WallTime since;
+  bool operator==(const Problem&) const = default;
 };
 
 enum class Health { Good, Warning, Bad };

@@ -139,6 +139,12 @@ TEST_F(WorkloadTest, RemoveTakesWhatWasMadeForIt) {
   EXPECT_EQ(backend_.state().all<model::Block>().size(), blocks);
 }
 
+TEST_F(WorkloadTest, ItsProblemsAreNotTheAnswers) {
+  const std::string id = id_of("Workloads/Run", R"({"name":"web","command":["a"]})");
+  backend_.problems_ = {{.id = id, .what = "workload web could not be started", .since = {}}};
+  EXPECT_TRUE(call("Workloads/Restart", R"({"name":"web"})").value("notes", Json::array()).empty());
+}
+
 // It may run: nothing that would end it, or leave it ended, goes by a guess.
 TEST_F(WorkloadTest, WhatMayRunIsNotTakenForOver) {
   for (const char* name : {"web", "idle"}) {

@@ -12,6 +12,11 @@ void Facts::take(const Run& run) {
   }
 }
 
+void Facts::take(const Enforced& enforced) {
+  phase_ = Phase::Known;
+  problems_ = enforced.problems;
+}
+
 std::optional<api::RunState> Facts::find(const model::WorkloadId& workload) const {
   const auto found = runs_.find(workload);
   return found == runs_.end() ? std::nullopt : std::optional(found->second);

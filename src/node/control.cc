@@ -68,7 +68,7 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   void start_attached(const model::WorkloadId& id) override;
   std::string netns_path(const model::WorkloadId& id) const override { return options_.netns_path(id); }
   std::string resolv_conf_path(const model::WorkloadId& id) const override { return options_.resolv_conf_path(id); }
-  std::vector<api::Problem> problems() const override { return problems_.all(); }
+  std::vector<api::Problem> problems() const override;
   std::string metrics() const override;
   std::vector<api::Check> doctor() override;
   api::Counters counters(const model::RuleId&) const override { return {}; }
@@ -190,6 +190,13 @@ Result<std::optional<api::RunStatus>> Control::status(const model::WorkloadId& i
   if (!facts_.known()) return absence();
   const auto state = facts_.find(id);
   return state ? std::optional(api::RunStatus{.state = *state}) : std::nullopt;
+}
+
+std::vector<api::Problem> Control::problems() const {
+  std::vector<api::Problem> all = problems_.all();
+  if (enforcement_.away_since()) return all;
+  all.insert(all.end(), facts_.problems().begin(), facts_.problems().end());
+  return all;
 }
 
 void Control::start_attached(const model::WorkloadId& id) {

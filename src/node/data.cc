@@ -146,7 +146,7 @@ Result<> Data::hear(std::string_view bytes) {
   if (!follower_.follows()) return {};
   if (!followed) report_all();
   set_control(Control::There, {});
-  send(feed::Enforced{.revision = revision()});
+  send(feed::Enforced{.revision = revision(), .problems = feed::problems_to_tell(problems())});
   return {};
 }
 

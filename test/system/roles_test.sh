@@ -168,6 +168,28 @@ ended() { ! kill -0 "$spare" 2>/dev/null; }
 until_true "$patience" ended || fail 'what was removed goes on'
 refused 3 'spare' weft inspect spare
 
+echo '# what could not be carried out is told with the answer, as by one process'
+lost=$(place lost --subnet lab/a)
+weft tni create orphan --subnet lab/a >/dev/null
+ip netns del "$lost"
+mkdir -p "/run/netns/$lost/in-the-way"
+readonly note='agreed, but not enforced here yet: orphan: attach TNI'
+refused 0 "$note" weft tni attach lab/orphan lost
+refused 0 "$note" weft tni set lab/orphan --sg lab/closed
+refused 0 "$note" weft tni set lab/orphan --sg lab/closed # nothing new, and still so
+! shows 'not enforced' weft tni set lab/two --sg lab/default || fail "another one's problem is told"
+stop_process "$data" KILL
+until_true 10 away || fail "its absence is not seen: $(weft status)"
+refused 6 'not enforced yet' weft tni set lab/orphan --sg lab/default
+start_data
+refused 0 "$note" weft tni set lab/orphan --sg lab/default
+rm -r "/run/netns/$lost"
+enforced() { ! shows 'not enforced' weft tni set lab/orphan --sg lab/default; }
+until_true 20 enforced || fail "the way is free, and still: $(weft status)"
+weft rm lost >/dev/null
+weft tni rm lab/orphan >/dev/null
+is_well || fail "not everything is as wanted: $(weft status)"
+
 echo '# a data plane that hangs'
 kill -STOP "$data"
 refused 6 'not enforced yet' weft sg create hung --vpc lab
