@@ -131,6 +131,7 @@ struct Problem {
   std::string id;  // of the object that it is about; empty: of the machine
   std::string what;
   base::WallTime since;
+  bool operator==(const Problem&) const = default;
 };
 
 enum class Health { Good, Warning, Bad };
@@ -174,8 +175,9 @@ class Backend {
   virtual base::Rng& rng() = 0;
   virtual const Identity& identity() const = 0;
 
-  // What goes on here. Absent: the workload isn't on this machine.
-  virtual std::optional<RunStatus> status(const model::WorkloadId& workload) const = 0;
+  // What goes on here. Absent: the workload isn't on this machine. An error: that
+  // isn't known now, so it may run.
+  virtual Result<std::optional<RunStatus>> status(const model::WorkloadId& workload) const = 0;
   // How the workload ended, once it has and will not be started again by itself;
   // one item. If it is gone already (`--rm`), how it ended is remembered a while.
   virtual Result<std::unique_ptr<Stream<RunStatus>>> exit_of(const model::WorkloadId& workload) = 0;

@@ -4,11 +4,13 @@
 
 namespace weft::api {
 
+bool is_for_answers(const Problem& problem) { return !model::WorkloadId::looks_like(problem.id); }
+
 CommandProblems::CommandProblems(const Backend& backend, const model::Command& command) : backend_(backend) {
   for (const model::Operation& operation : command.operations) {
     const auto* put = std::get_if<model::Put>(&operation);
     const model::AnyId id = put != nullptr ? model::id_of(put->object) : std::get<model::Remove>(operation).id;
-    if (!std::holds_alternative<model::WorkloadId>(id)) touched_.insert(model::text_of(id));
+    touched_.insert(model::text_of(id));
   }
   for (const Problem& problem : backend_.problems()) {
     if (problem.id.empty()) before_.insert(problem.what);
@@ -19,7 +21,7 @@ std::vector<std::string> CommandProblems::notes() const {
   std::vector<std::string> notes;
   for (const Problem& problem : backend_.problems()) {
     const bool concerned = problem.id.empty() ? !before_.contains(problem.what) : touched_.contains(problem.id);
-    if (!concerned) continue;
+    if (!concerned || !is_for_answers(problem)) continue;
     const std::string name = view(backend_.state(), problem).name();
     notes.push_back(
         fmt::format("agreed, but not enforced here yet: {}{}{}", name, name.empty() ? "" : ": ", problem.what));

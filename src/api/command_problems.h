@@ -10,12 +10,15 @@
 
 namespace weft::api {
 
+// No answer tells those of workloads, which are started and stopped in their own time.
+bool is_for_answers(const Problem& problem);
+
 class CommandProblems {
  public:
   // Before the command is committed.
   CommandProblems(const Backend& backend, const model::Command& command);
   // When it is. Problems of what the command touched, and those of no object that
-  // came with it. Workloads are started and stopped in their own time.
+  // came with it.
   std::vector<std::string> notes() const;
 
  private:

@@ -2,6 +2,7 @@
 //
 //   read   Result<Answer>(const Asked&, const Request&)
 //   write  Result<Answer>(Draft&, const Request&); what was drafted is committed
+//          Result<Answer>(Draft&, const Backend&, const Request&); if what goes on decides
 //   stream Result<unique_ptr<Stream<Item>>>(const Asked&, const Request&)
 #pragma once
 
@@ -78,8 +79,8 @@ void finish(Dispatch& dispatch, const Caller& caller, const Draft& draft, bool d
   });
 }
 
-template <class Request, class Answer>
-void add_write(Dispatch& dispatch, const std::string& name, Result<Answer> (*write)(Draft&, const Request&)) {
+template <class Request, class Write>
+void add_drafted(Dispatch& dispatch, const std::string& name, Write write) {
   const auto run = [&dispatch, write](const Caller& caller, const Message& request, Done done) -> Pending {
     Draft draft(surroundings_of(dispatch));
     auto answer = write(draft, typed<Request>(request));
@@ -91,6 +92,19 @@ void add_write(Dispatch& dispatch, const std::string& name, Result<Answer> (*wri
     return nullptr;
   };
   CHECK(dispatch.add(name, Request::default_instance(), Unary(run), Effect::Write).ok());
+}
+
+template <class Request, class Answer>
+void add_write(Dispatch& dispatch, const std::string& name,
+               Result<Answer> (*write)(Draft&, const Backend&, const Request&)) {
+  add_drafted<Request>(dispatch, name, [&backend = dispatch.backend(), write](Draft& draft, const Request& request) {
+    return write(draft, backend, request);
+  });
+}
+
+template <class Request, class Answer>
+void add_write(Dispatch& dispatch, const std::string& name, Result<Answer> (*write)(Draft&, const Request&)) {
+  add_drafted<Request>(dispatch, name, write);
 }
 
 // A call with more to it than reading or drafting.

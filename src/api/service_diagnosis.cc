@@ -73,7 +73,7 @@ Result<v1::StatusAnswer> status(const Asked& asked, const v1::StatusRequest&) {
   for (const auto& [id, workload] : state.all<model::Workload>()) {
     if (workload.kind == model::WorkloadKind::Machine) continue;
     ++workloads;
-    const auto run = backend.status(id);
+    const auto run = backend.status(id).value_or(std::nullopt);
     running += run && run->state == RunState::Running;
   }
   answer.set_workloads(workloads);

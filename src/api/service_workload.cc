@@ -42,6 +42,13 @@ bool is_over(const std::optional<RunStatus>& status) {
   return status && (status->state == RunState::Exited || status->state == RunState::Failed);
 }
 
+// For what may be done only if it runs, or only if it doesn't: nothing is done by a guess.
+Result<std::optional<RunStatus>> status_of(const Backend& backend, const model::Workload& workload) {
+  return backend.status(workload.id)
+      .within(fmt::format("it isn't known whether workload {} runs", workload.name))
+      .in_field("name");
+}
+
 Pending run(Dispatch& dispatch, const Caller& caller, const v1::WorkloadRunRequest& request, Done done) {
   Draft draft(surroundings_of(dispatch));
   v1::WorkloadSpec spec;
@@ -61,7 +68,7 @@ Pending run(Dispatch& dispatch, const Caller& caller, const v1::WorkloadRunReque
 bool is_listed(const Backend& backend, const model::Workload& workload) {
   if (workload.kind == model::WorkloadKind::Machine) return false;
   if (workload.kind == model::WorkloadKind::External) return true;
-  const auto status = backend.status(workload.id);
+  const auto status = backend.status(workload.id).value_or(std::nullopt);
   return workload.wanted == model::Wanted::Running ? !is_over(status) : status && !is_over(status);
 }
 
@@ -96,37 +103,32 @@ Result<v1::Changed> restart(Draft& draft, const v1::WorkloadRestartRequest& requ
 }
 
 // Starting what runs changes nothing.
-Pending start(Dispatch& dispatch, const Caller& caller, const v1::WorkloadStartRequest& request, Done done) {
-  Draft draft(surroundings_of(dispatch));
-  auto workload = our_process(draft, request.name());
-  if (!workload.ok()) {
-    done(workload.error());
-    return nullptr;
-  }
-  if (workload->wanted == model::Wanted::Stopped || is_over(dispatch.backend().status(workload->id))) {
-    workload->wanted = model::Wanted::Running;
-    ++workload->generation;
-    draft.put(*workload);
-  }
-  finish(dispatch, caller, draft, request.dry_run(), v1::Changed(), std::move(done));
-  return nullptr;
+Result<v1::Changed> start(Draft& draft, const Backend& backend, const v1::WorkloadStartRequest& request) {
+  model::Workload workload = TRY(our_process(draft, request.name()));
+  if (workload.wanted == model::Wanted::Running && !is_over(TRY(status_of(backend, workload)))) return v1::Changed();
+  workload.wanted = model::Wanted::Running;
+  ++workload.generation;
+  draft.put(workload);
+  return v1::Changed();
 }
 
-Pending remove(Dispatch& dispatch, const Caller& caller, const v1::WorkloadRemoveRequest& request, Done done) {
-  Draft draft(surroundings_of(dispatch));
-  const auto workload = ours(draft, request.name());
-  if (!workload.ok()) {
-    done(workload.error());
-    return nullptr;
+Result<> check_over(const Backend& backend, const model::Workload& workload) {
+  if (workload.kind != model::WorkloadKind::Process) return {};
+  auto status = status_of(backend, workload);
+  if (!status.ok()) {
+    Error error = std::move(status).error();
+    error.what += "; use force to remove it all the same";
+    return error;
   }
-  const auto status = dispatch.backend().status(workload->id);
-  if (!request.force() && workload->kind == model::WorkloadKind::Process && status && !is_over(status)) {
-    done(refusal(Code::Conflict, *workload, "runs; stop it first, or use force"));
-    return nullptr;
-  }
-  remove_workload(draft, workload->id);
-  finish(dispatch, caller, draft, request.dry_run(), v1::Changed(), std::move(done));
-  return nullptr;
+  if (*status && !is_over(*status)) return refusal(Code::Conflict, workload, "runs; stop it first, or use force");
+  return {};
+}
+
+Result<v1::Changed> remove(Draft& draft, const Backend& backend, const v1::WorkloadRemoveRequest& request) {
+  const model::Workload workload = TRY(ours(draft, request.name()));
+  if (!request.force()) TRY_VOID(check_over(backend, workload));
+  remove_workload(draft, workload.id);
+  return v1::Changed();
 }
 
 v1::WorkloadWaitAnswer exit_view(const RunStatus& status) {
@@ -215,9 +217,9 @@ void add_workloads(Dispatch& dispatch) {
   add_read(dispatch, "Workloads/List", list);
   add_read(dispatch, "Workloads/Get", get);
   add_write(dispatch, "Workloads/Stop", stop);
-  add_call(dispatch, "Workloads/Start", Effect::Write, start);
+  add_write(dispatch, "Workloads/Start", start);
   add_write(dispatch, "Workloads/Restart", restart);
-  add_call(dispatch, "Workloads/Remove", Effect::Write, remove);
+  add_write(dispatch, "Workloads/Remove", remove);
   add_call(dispatch, "Workloads/Wait", Effect::Read, wait);
   add_stream(dispatch, "Workloads/Logs", logs);
   add_upgrade(dispatch, "Workloads/Attach", attach);

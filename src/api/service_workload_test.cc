@@ -139,6 +139,39 @@ TEST_F(WorkloadTest, RemoveTakesWhatWasMadeForIt) {
   EXPECT_EQ(backend_.state().all<model::Block>().size(), blocks);
 }
 
+TEST_F(WorkloadTest, ItsProblemsAreNotTheAnswers) {
+  const std::string id = id_of("Workloads/Run", R"({"name":"web","command":["a"]})");
+  backend_.problems_ = {{.id = id, .what = "workload web could not be started", .since = {}}};
+  EXPECT_TRUE(call("Workloads/Restart", R"({"name":"web"})").value("notes", Json::array()).empty());
+}
+
+// It may run: nothing that would end it, or leave it ended, goes by a guess.
+TEST_F(WorkloadTest, WhatMayRunIsNotTakenForOver) {
+  for (const char* name : {"web", "idle"}) {
+    call("Workloads/Run", R"({"name":")" + std::string(name) + R"(","command":["a"]})");
+    status(name, RunState::Exited);
+  }
+  call("Workloads/Run", R"({"name":"space","external":true})");
+  call("Workloads/Stop", R"({"name":"idle"})");
+  backend_.why_unknown = "nobody is there";
+  for (const char* verb : {"Workloads/Remove", "Workloads/Start"}) {
+    const Error told = refused(verb, R"({"name":"web"})");
+    EXPECT_EQ(told.code, Code::Unavailable) << verb;
+    EXPECT_TRUE(told.what.starts_with("it isn't known whether workload web runs: nobody is there")) << told.what;
+    EXPECT_EQ(told.field, "name");
+  }
+  EXPECT_FALSE(get("web").contains("status"));
+  EXPECT_EQ(call("Workloads/List", "{}")["items"].size(), 2u);
+  EXPECT_EQ(call("Diagnosis/Status", "{}")["running"], 0);
+  call("Workloads/Start", R"({"name":"idle"})");  // it was to be stopped: that it shall run is new
+  EXPECT_EQ(get("idle")["wanted"], "running");
+  call("Workloads/Restart", R"({"name":"web"})");
+  EXPECT_EQ(get("web")["generation"], 2);
+  call("Workloads/Remove", R"({"name":"space"})");
+  call("Workloads/Remove", R"({"name":"web","force":true})");
+  EXPECT_EQ(refused("Workloads/Get", R"({"name":"web"})").code, Code::NotFound);
+}
+
 TEST_F(WorkloadTest, ListsWhatRunsOrAll) {
   for (const char* name : {"running", "over", "stopped"}) {
     call("Workloads/Run", R"({"name":")" + std::string(name) + R"(","command":["a"]})");

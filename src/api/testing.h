@@ -116,7 +116,8 @@ class FakeBackend : public Backend {
   base::Rng& rng() override { return rng_; }
   const Identity& identity() const override { return identity_; }
 
-  std::optional<RunStatus> status(const model::WorkloadId& workload) const override {
+  Result<std::optional<RunStatus>> status(const model::WorkloadId& workload) const override {
+    if (!why_unknown.empty()) return error(base::Code::Unavailable, "{}", why_unknown);
     const auto found = statuses.find(workload);
     return found == statuses.end() ? std::nullopt : std::optional(found->second);
   }
@@ -166,6 +167,7 @@ class FakeBackend : public Backend {
   std::deque<std::function<void()>> held;
   model::Changes last_changes;
   std::string why_read_only;
+  std::string why_unknown;  // what runs
   std::map<model::WorkloadId, RunStatus> statuses;
   Source<RunStatus> exits;
   Source<LogLine> lines;

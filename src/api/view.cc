@@ -159,7 +159,7 @@ v1::WorkloadItem view(const Backend& backend, const Caller& caller, const model:
     for (const net::Address& address : tni->addresses()) item.add_ips(address.text());
   }
   for (const model::Publication& publication : workload.publish) item.add_ports(to_text(publication));
-  if (const auto status = backend.status(workload.id)) *item.mutable_status() = view(*status);
+  if (const auto status = backend.status(workload.id).value_or(std::nullopt)) *item.mutable_status() = view(*status);
   if (workload.machine == backend.identity().machine) item.set_netns(backend.netns_path(workload.id));
   return item;
 }

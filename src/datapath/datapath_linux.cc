@@ -321,12 +321,13 @@ void Datapath::sync_workload(const model::State& state, const model::WorkloadId&
     links_->keep_netns(name);
     netns_.insert(name);
     const auto kept = keep_namespace(state, id);
-    attempt(id.text, kept.ok() ? Result<>() : Result<>(Error(kept.error()).within("namespace of workload " + id.text)));
-  } else if (netns_.contains(name)) {
-    insides_->forget(name);
-    links_->drop_netns(name);
-    netns_.erase(name);
+    attempt("namespace of " + id.text, kept.ok() ? Result<>() : Result<>(kept.error()));
+    return;
   }
+  problems_.erase("namespace of " + id.text);
+  if (netns_.erase(name) == 0) return;
+  insides_->forget(name);
+  links_->drop_netns(name);
 }
 
 void Datapath::sync_interface(const model::State& state, const model::TniId& id) {

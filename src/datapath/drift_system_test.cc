@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "datapath/rig.h"
@@ -17,8 +18,10 @@ namespace weft::datapath {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 using Repairs = Datapath::Repairs;
@@ -365,6 +368,27 @@ TEST_F(Drift, ANamespaceIsFoundByWhoIsInIt) {
   EXPECT_TRUE(talk_->goes_on());
   EXPECT_TRUE(pings(b_, "10.0.1.10"));
   EXPECT_EQ(kill(*process, SIGKILL), 0);
+}
+
+TEST_F(Drift, ANamespaceWithoutANameIsAProblemAsLongAsItIs) {
+  const model::Workload empty{
+      .id = id<model::WorkloadId>(), .name = "empty", .machine = machine_, .kind = model::WorkloadKind::External};
+  apply({empty});
+  const std::string path = "/run/netns/" + Names{}.netns_of(empty.id);
+  const auto begin_without_name = [&] {
+    datapath_.reset();
+    ASSERT_TRUE(os::remove_netns(Names{}.netns_of(empty.id)).ok());
+    ASSERT_TRUE(std::filesystem::create_directories(path + "/in-the-way"));
+    open();
+    datapath_->update(state_, state_.everything(), clocks());
+    EXPECT_THAT(datapath_->problems(), ElementsAre(Pair("namespace of " + empty.id.text, HasSubstr("directory"))));
+  };
+  begin_without_name();
+  std::filesystem::remove_all(path);
+  EXPECT_THAT(text_of(whole_round()), HasSubstr("namespace"));
+  begin_without_name();
+  std::filesystem::remove_all(path);
+  run({.at = {}, .actor = {}, .operations = {model::Remove{empty.id}}});  // expects no problems
 }
 
 // Nobody held it: then it is gone, and what was in it.

@@ -160,11 +160,11 @@ TEST_F(FeedTest, AStateOfManyPartsArrivesWhole) {
 
 TEST_F(FeedTest, TheSourceBelievesNoRevisionThatCannotBe) {
   log_.put_list("a");
-  EXPECT_FALSE(Source(log_).take(Enforced{.revision = 0}).ok());
+  EXPECT_FALSE(Source(log_).take(Enforced{.revision = 0, .problems = {}}).ok());
   connect();
-  EXPECT_FALSE(source_->take(Enforced{.revision = 2}).ok());
-  EXPECT_TRUE(source_->take(Enforced{.revision = 1}).ok());
-  EXPECT_FALSE(source_->take(Enforced{.revision = 0}).ok());
+  EXPECT_FALSE(source_->take(Enforced{.revision = 2, .problems = {}}).ok());
+  EXPECT_TRUE(source_->take(Enforced{.revision = 1, .problems = {}}).ok());
+  EXPECT_FALSE(source_->take(Enforced{.revision = 0, .problems = {}}).ok());
   EXPECT_FALSE(source_->take(Hello{}).ok());
   EXPECT_EQ(source_->enforced(), 1u);
   EXPECT_FALSE(Source(log_).next(log_.put_list("b")));

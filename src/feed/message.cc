@@ -58,6 +58,17 @@ Result<ToControl> read(const v1::FeedHello& from) {
   return ToControl(Hello{.cluster = from.cluster(), .revision = from.revision()});
 }
 
+Result<ToControl> read(const v1::FeedEnforced& from) {
+  if (static_cast<size_t>(from.problems_size()) > kMostProblems) {
+    return error(Code::Limit, "an acknowledgement with {} problems", from.problems_size());
+  }
+  Enforced enforced{.revision = from.revision(), .problems = {}};
+  for (const v1::FeedProblem& problem : from.problems()) {
+    enforced.problems.push_back({.id = problem.id(), .what = problem.what(), .since = {problem.since()}});
+  }
+  return ToControl(std::move(enforced));
+}
+
 Result<ToControl> read(const v1::FeedRun& from) {
   Run run{.workload = TRY(parse_id<model::WorkloadId>(from.workload())), .state = {}};
   if (!from.has_state()) return ToControl(std::move(run));
@@ -90,7 +101,16 @@ void write(const Hello& hello, v1::ToControl& into) {
   out.set_cluster(hello.cluster);
   out.set_revision(hello.revision);
 }
-void write(const Enforced& enforced, v1::ToControl& into) { into.mutable_enforced()->set_revision(enforced.revision); }
+void write(const Enforced& enforced, v1::ToControl& into) {
+  v1::FeedEnforced& out = *into.mutable_enforced();
+  out.set_revision(enforced.revision);
+  for (const api::Problem& problem : enforced.problems) {
+    v1::FeedProblem& one = *out.add_problems();
+    one.set_id(problem.id);
+    one.set_what(problem.what);
+    one.set_since(problem.since.ns);
+  }
+}
 void write(const Run& run, v1::ToControl& into) {
   v1::FeedRun& out = *into.mutable_run();
   out.set_workload(run.workload.text);
@@ -126,7 +146,7 @@ Result<ToControl> parse_to_control(std::string_view bytes) {
   const auto message = TRY(parse<v1::ToControl>(bytes, kLargestToControl));
   switch (message.message_case()) {
     case v1::ToControl::kHello: return read(message.hello());
-    case v1::ToControl::kEnforced: return ToControl(Enforced{.revision = message.enforced().revision()});
+    case v1::ToControl::kEnforced: return read(message.enforced());
     case v1::ToControl::kRun: return read(message.run());
     case v1::ToControl::kEnded:
       return ToControl(Ended{.workload = TRY(parse_id<model::WorkloadId>(message.ended().workload()))});

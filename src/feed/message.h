@@ -13,6 +13,7 @@
 
 #include "api/backend.h"
 #include "base/result.h"
+#include "feed/problems.h"
 #include "model/ids.h"
 #include "store/store.h"
 
@@ -49,9 +50,10 @@ struct Hello {
   uint64_t revision = 0;
   bool operator==(const Hello&) const = default;
 };
-// All up to `revision` is carried out.
+// All up to `revision` is carried out, but for what the problems say.
 struct Enforced {
   uint64_t revision = 0;
+  std::vector<api::Problem> problems;  // problems_to_tell()
   bool operator==(const Enforced&) const = default;
 };
 struct Run {
@@ -75,7 +77,8 @@ Result<ToControl> parse_to_control(std::string_view bytes);
 inline constexpr size_t kPartBytes = 1 << 20;  // a part is full with them
 // A command, or the object that makes a part more than full.
 inline constexpr size_t kLargestToData = store::kMaxEntryBytes + kPartBytes + (64 << 10);
-inline constexpr size_t kLargestToControl = 4 << 10;
+// An acknowledgement with the most and longest problems.
+inline constexpr size_t kLargestToControl = 256 << 10;
 inline constexpr uint32_t kMostParts = store::kMaxSnapshotBytes / kPartBytes;
 
 std::string frame(std::string_view message);

@@ -23,8 +23,10 @@ TEST(FeedMessage, EachComesBackAsItWent) {
     EXPECT_TRUE(*back == message);
   }
   const std::vector<ToControl> to_control = {
-      Hello{.cluster = "c-1", .revision = 7}, Enforced{.revision = 8}, feed::Run{.workload = workload, .state = {}},
-      feed::Run{.workload = workload, .state = api::RunState::Created}, Ended{.workload = workload}};
+      Hello{.cluster = "c-1", .revision = 7},
+      Enforced{.revision = 8, .problems = {{.id = "tni-0000000000000001", .what = "no \xff", .since = {7}}}},
+      feed::Run{.workload = workload, .state = {}}, feed::Run{.workload = workload, .state = api::RunState::Created},
+      Ended{.workload = workload}};
   for (const ToControl& message : to_control) {
     const auto back = parse_to_control(encode(message));
     ASSERT_TRUE(back.ok()) << back.error().what;
@@ -48,6 +50,9 @@ TEST(FeedMessage, WhatNobodySendsIsRefused) {
   many.mutable_welcome()->set_machine(model::MachineId::make(rng).text);
   many.mutable_welcome()->set_parts(kMostParts + 1);
   EXPECT_EQ(parse_to_data(many.SerializeAsString()).error().code, Code::Limit);
+  v1::ToControl complaints;
+  for (size_t i = 0; i <= kMostProblems; ++i) complaints.mutable_enforced()->add_problems();
+  EXPECT_EQ(parse_to_control(complaints.SerializeAsString()).error().code, Code::Limit);
   EXPECT_FALSE(parse_to_data("").ok());
   EXPECT_FALSE(parse_to_data("not a message").ok());
   EXPECT_FALSE(parse_to_control(std::string(kLargestToControl + 1, 'x')).ok());

@@ -13,6 +13,7 @@
 #include "diagnosis/status.h"
 #include "feed/connection.h"
 #include "feed/enforcement.h"
+#include "feed/facts.h"
 #include "feed/source.h"
 #include "node/agreement.h"
 #include "node/daemon.h"
@@ -63,11 +64,11 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   const api::Identity& identity() const override { return identity_; }
 
   // api::Backend: what goes on, as far as it is known without the data plane
-  std::optional<api::RunStatus> status(const model::WorkloadId& id) const override;
+  Result<std::optional<api::RunStatus>> status(const model::WorkloadId& id) const override;
   void start_attached(const model::WorkloadId& id) override;
   std::string netns_path(const model::WorkloadId& id) const override { return options_.netns_path(id); }
   std::string resolv_conf_path(const model::WorkloadId& id) const override { return options_.resolv_conf_path(id); }
-  std::vector<api::Problem> problems() const override { return problems_.all(); }
+  std::vector<api::Problem> problems() const override;
   std::string metrics() const override;
   std::vector<api::Check> doctor() override;
   api::Counters counters(const model::RuleId&) const override { return {}; }
@@ -101,7 +102,7 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   void meet(os::Fd socket);
   Result<> hear(Peer& peer, std::string_view bytes);
   void take_one(const feed::Hello&) {}
-  void take_one(const feed::Enforced& enforced) { enforcement_.heard(clocks_now(), enforced.revision); }
+  void take_one(const feed::Enforced& enforced);
   void take_one(const feed::Run& run);
   void take_one(const feed::Ended& ended);
   void replace_data(Peer& peer);
@@ -111,7 +112,8 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   void gather_problems();
   Result<std::optional<os::Fd>> elsewhere(const api::Method& method) const;
   std::string since() const { return base::format_time(enforcement_.away_since().value_or(now())); }
-  Error away() const;
+  Error absence() const;
+  Error away() const { return absence().within("what goes on can't be asked"); }
 
   boost::asio::io_context& loop_;
   Options options_;
@@ -123,7 +125,7 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   Peer* data_ = nullptr;  // the one of them who follows
   std::string refusal_;   // of the peer that was refused last
   std::string logged_;    // why one went, last
-  std::map<model::WorkloadId, api::RunState> runs_;
+  feed::Facts facts_;
   std::set<model::WorkloadId> announced_;
   diagnosis::Problems problems_;
   std::unique_ptr<Agreement> agreement_;
@@ -166,7 +168,7 @@ void Control::hand_out(store::Entry entry, const model::Changes& changes) {
     const auto* workload = change.after ? std::get_if<model::Workload>(&*change.after) : nullptr;
     if (workload != nullptr && announced_.erase(workload->id) != 0) attached.push_back(workload->id);
     const auto* gone = change.after ? nullptr : std::get_if<model::Workload>(&*change.before);
-    if (gone != nullptr) runs_.erase(gone->id);
+    if (gone != nullptr) facts_.forget(gone->id);
   }
   if (data_ == nullptr) return;
   const auto message = data_->source.next(
@@ -180,15 +182,21 @@ Result<std::optional<os::Fd>> Control::elsewhere(const api::Method& method) cons
   return std::optional(TRY(connect_trusted(options_.data_socket()).within("ask the data plane")));
 }
 
-Error Control::away() const {
-  return error(Code::Unavailable, "what goes on can't be asked: the data plane is away since {} (systemctl start {})",
-               since(), options_.service());
+Error Control::absence() const {
+  return error(Code::Unavailable, "the data plane is away since {} (systemctl start {})", since(), options_.service());
 }
 
-std::optional<api::RunStatus> Control::status(const model::WorkloadId& id) const {
-  const auto found = runs_.find(id);
-  if (found == runs_.end()) return std::nullopt;
-  return api::RunStatus{.state = found->second};
+Result<std::optional<api::RunStatus>> Control::status(const model::WorkloadId& id) const {
+  if (!facts_.known()) return absence();
+  const auto state = facts_.find(id);
+  return state ? std::optional(api::RunStatus{.state = *state}) : std::nullopt;
+}
+
+std::vector<api::Problem> Control::problems() const {
+  std::vector<api::Problem> all = problems_.all();
+  if (enforcement_.away_since()) return all;
+  all.insert(all.end(), facts_.problems().begin(), facts_.problems().end());
+  return all;
 }
 
 void Control::start_attached(const model::WorkloadId& id) {
@@ -197,7 +205,8 @@ void Control::start_attached(const model::WorkloadId& id) {
 }
 
 std::string Control::metrics() const {
-  diagnosis::Measured measured = diagnosis::measure_state(state(), [this](const auto& id) { return status(id); });
+  diagnosis::Measured measured =
+      diagnosis::measure_state(state(), [this](const auto& id) { return status(id).value_or(std::nullopt); });
   measured.version = identity_.version;
   measured.revision = revision();
   measured.store = read_only().empty() ? diagnosis::Measured::Store::Writable : diagnosis::Measured::Store::ReadOnly;
@@ -264,18 +273,21 @@ Result<> Control::hear(Peer& peer, std::string_view bytes) {
 void Control::replace_data(Peer& peer) {
   if (data_ != nullptr) drop(data_, error(Code::Conflict, "another one follows"));
   data_ = &peer;
-  runs_.clear();
+  facts_.begin();
   refusal_.clear();
   logged_.clear();
   spdlog::info("a data plane follows");
 }
 
+// What came with it is known before anybody is answered because of it.
+void Control::take_one(const feed::Enforced& enforced) {
+  facts_.take(enforced);
+  enforcement_.heard(clocks_now(), enforced.revision);
+}
+
+// One that has gone meanwhile is of no interest any more.
 void Control::take_one(const feed::Run& run) {
-  if (run.state && state().find(run.workload) != nullptr) {
-    runs_[run.workload] = *run.state;
-  } else {
-    runs_.erase(run.workload);
-  }
+  if (state().find(run.workload) != nullptr) facts_.take(run);
 }
 
 void Control::take_one(const feed::Ended& ended) {

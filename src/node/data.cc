@@ -146,7 +146,7 @@ Result<> Data::hear(std::string_view bytes) {
   if (!follower_.follows()) return {};
   if (!followed) report_all();
   set_control(Control::There, {});
-  send(feed::Enforced{.revision = revision()});
+  send(feed::Enforced{.revision = revision(), .problems = feed::problems_to_tell(problems())});
   return {};
 }
 
@@ -168,13 +168,13 @@ Result<> Data::enforce(const feed::Follower::News& news) {
 // What the control plane has to know to judge what may be done with a workload.
 void Data::report(const model::WorkloadId& id) {
   if (!follower_.follows()) return;
-  const auto is = status(id);
+  const auto is = run_of(id);
   send(feed::Run{.workload = id, .state = is ? std::optional(is->state) : std::nullopt});
 }
 
 void Data::report_all() {
   for (const auto& [id, workload] : state().all<model::Workload>()) {
-    const auto is = status(id);
+    const auto is = run_of(id);
     if (!is) continue;
     report(id);
     if (workload.keep == model::Keep::UntilExit && is_over(*is)) send(feed::Ended{.workload = id});

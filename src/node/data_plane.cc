@@ -313,7 +313,7 @@ void DataPlane::gather_problems() {
   const auto add = [&](std::vector<diagnosis::Complaint> more) {
     complaints.insert(complaints.end(), more.begin(), more.end());
   };
-  add(diagnosis::workload_complaints(state(), identity_.machine, [this](const auto& id) { return status(id); }));
+  add(diagnosis::workload_complaints(state(), identity_.machine, [this](const auto& id) { return run_of(id); }));
   for (const gateway::Problem& problem : gateway_problems_) complaints.push_back({problem.object, problem.what});
   for (const auto& [id, why] : runtime_->problems()) complaints.push_back({id, why});
   add(diagnosis::machine_complaint("the agreed state is read-only", read_only()));
@@ -326,7 +326,7 @@ bool is_over(const api::RunStatus& status) {
   return status.state == api::RunState::Exited || status.state == api::RunState::Failed;
 }
 
-std::optional<api::RunStatus> DataPlane::status(const model::WorkloadId& id) const {
+std::optional<api::RunStatus> DataPlane::run_of(const model::WorkloadId& id) const {
   const auto status = runtime_->status(id);
   if (!status) return std::nullopt;
   return run_status(*status);
@@ -424,7 +424,7 @@ std::vector<api::Check> DataPlane::doctor() {
 }
 
 std::string DataPlane::metrics() const {
-  diagnosis::Measured measured = diagnosis::measure_state(state(), [this](const auto& id) { return status(id); });
+  diagnosis::Measured measured = diagnosis::measure_state(state(), [this](const auto& id) { return run_of(id); });
   measured.version = identity_.version;
   measured.revision = revision();
   measured.store = read_only().empty() ? diagnosis::Measured::Store::Writable : diagnosis::Measured::Store::ReadOnly;

@@ -37,7 +37,7 @@ class DataPlane : public api::Backend {
   base::WallTime now() const override;
   base::Rng& rng() override { return rng_; }
   const api::Identity& identity() const override { return identity_; }
-  std::optional<api::RunStatus> status(const model::WorkloadId& id) const override;
+  Result<std::optional<api::RunStatus>> status(const model::WorkloadId& id) const override { return run_of(id); }
   Result<std::unique_ptr<api::Stream<api::RunStatus>>> exit_of(const model::WorkloadId& id) override;
   void start_attached(const model::WorkloadId& id) override { runtime_->start_attached(id); }
   std::string netns_path(const model::WorkloadId& id) const override { return options_.netns_path(id); }
@@ -68,6 +68,8 @@ class DataPlane : public api::Backend {
   // Carries out what follows from the changes, which state() has already.
   void carry_out(const model::Changes& changes);
   void gather_problems();
+  // Here it is always known.
+  std::optional<api::RunStatus> run_of(const model::WorkloadId& id) const;
   void tell(std::string kind, std::string id, std::string name, std::string what);
 
   boost::asio::io_context& loop() { return loop_; }

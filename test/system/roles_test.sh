@@ -149,6 +149,47 @@ kill -INT "$ping"
 wait "$ping" || true
 [ "$(lost_of /run/work/ping)" = 0 ] || fail "packets were lost: $(cat /run/work/ping)"
 
+echo '# what runs is judged by what is known, and by nothing else'
+weft run --detach --name spare --restart always -- sleep 1000 >/dev/null
+spare=$(field pid weft inspect spare)
+stop_process "$data" KILL
+until_true 10 away || fail "its absence is not seen: $(weft status)"
+refused 4 'runs; stop it first' weft rm server
+stop_process "$control" KILL
+start_control
+refused 6 "it isn't known whether workload server runs: the data plane is away since" weft rm server
+refused 6 'weftd-data.service); use force' weft rm server
+refused 6 "it isn't known whether workload server runs" weft start server
+refused 6 'not enforced yet' weft rm --force spare
+kill -0 "$spare" || fail 'it ended without a data plane'
+start_data
+refused 4 'runs; stop it first' weft rm server
+ended() { ! kill -0 "$spare" 2>/dev/null; }
+until_true "$patience" ended || fail 'what was removed goes on'
+refused 3 'spare' weft inspect spare
+
+echo '# what could not be carried out is told with the answer, as by one process'
+lost=$(place lost --subnet lab/a)
+weft tni create orphan --subnet lab/a >/dev/null
+ip netns del "$lost"
+mkdir -p "/run/netns/$lost/in-the-way"
+readonly note='agreed, but not enforced here yet: orphan: attach TNI'
+refused 0 "$note" weft tni attach lab/orphan lost
+refused 0 "$note" weft tni set lab/orphan --sg lab/closed
+refused 0 "$note" weft tni set lab/orphan --sg lab/closed # nothing new, and still so
+! shows 'not enforced' weft tni set lab/two --sg lab/default || fail "another one's problem is told"
+stop_process "$data" KILL
+until_true 10 away || fail "its absence is not seen: $(weft status)"
+refused 6 'not enforced yet' weft tni set lab/orphan --sg lab/default
+start_data
+refused 0 "$note" weft tni set lab/orphan --sg lab/default
+rm -r "/run/netns/$lost"
+enforced() { ! shows 'not enforced' weft tni set lab/orphan --sg lab/default; }
+until_true 20 enforced || fail "the way is free, and still: $(weft status)"
+weft rm lost >/dev/null
+weft tni rm lab/orphan >/dev/null
+is_well || fail "not everything is as wanted: $(weft status)"
+
 echo '# a data plane that hangs'
 kill -STOP "$data"
 refused 6 'not enforced yet' weft sg create hung --vpc lab
