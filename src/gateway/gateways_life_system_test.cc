@@ -35,7 +35,6 @@ class Life : public Rig {
       ASSERT_TRUE(os::write_sysctl(instance_, name, "1").ok());
     }
   }
-  os::Netlink netlink_ = *os::Netlink::open();
   const model::State published_ = World{.publish = kPorts}.state();
 
   struct Damage {
@@ -333,6 +332,7 @@ TEST_F(Life, TwoInstancesShareAMachine) {
 
 // As when the machine starts.
 TEST_F(Life, InstancesThatBeginTogetherShareNothing) {
+  ASSERT_TRUE(os::make_directories(options_.run, 0755).ok());  // of the rig's instance, which doesn't begin
   std::vector<Options> all;
   for (const char* name : {"one", "two", "three"}) {
     all.push_back(Options::of(name));
@@ -357,8 +357,9 @@ TEST_F(Life, InstancesThatBeginTogetherShareNothing) {
     }
     for (auto& start : starts) start.join();
     std::set<std::string> ports, addresses;
-    const auto links = *os::read_links(netlink_);
-    const auto rows = *os::read_addresses(netlink_);
+    os::Netlink netlink = *os::Netlink::open();
+    const auto links = *os::read_links(netlink);
+    const auto rows = *os::read_addresses(netlink);
     for (const os::Link& link : links) {
       if (const auto alias = parse_alias(link.alias)) ports.insert(alias->place.ports->text());
     }
