@@ -144,7 +144,11 @@ int Bpf::sweep_probe() const { return bpf_program__fd(skeleton_->progs.sweep_pro
 
 Result<> Bpf::start_sweep() const {
   std::array<char, 64> packet{};
-  LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = packet.data(), .data_size_in = packet.size(), .repeat = 1);
+  bpf_test_run_opts run{};
+  run.sz = sizeof run;
+  run.data_in = packet.data();
+  run.data_size_in = packet.size();
+  run.repeat = 1;
   if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.start_sweep), &run) != 0) {
     return errno_error("start the sweep of the flow table", errno);
   }

@@ -125,7 +125,7 @@ void Datapath::take_notices() {
 }
 
 void Datapath::begin_round(Repairs& repairs) {
-  round_.emplace();
+  round_ = Round();
   listen();
   attempt("data path", keep_own_name(repairs));
   attempt("pins", keep_pins(repairs));
