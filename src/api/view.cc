@@ -95,9 +95,7 @@ v1::RuleItem view(const Backend& backend, const model::Rule& rule) {
   const model::Group* group = state.find(rule.group);
   item.set_peer_name(peer_name(state, rule.peer, group == nullptr ? model::VpcId() : group->vpc));
   item.set_expired(!rule.live_at(backend.now()));
-  const Counters counters = backend.counters(rule.id);
-  item.set_packets(counters.packets);
-  item.set_bytes(counters.bytes);
+  item.set_flows(backend.flows_of(rule.id));
   return item;
 }
 

@@ -21,9 +21,8 @@ Flag description_flag() {
 }
 
 std::vector<Column> rule_columns() {
-  return {{"ID", "id"},           {"DIRECTION", "direction"}, {"TRAFFIC", "traffic"},
-          {"PEER", "peer_name"},  {"UNTIL", "until"},         {"MODE", "mode"},
-          {"PACKETS", "packets"}, {"BYTES", "bytes"},         {"DESCRIPTION", "description"}};
+  return {{"ID", "id"},       {"DIRECTION", "direction"}, {"TRAFFIC", "traffic"}, {"PEER", "peer_name"},
+          {"UNTIL", "until"}, {"MODE", "mode"},           {"FLOWS", "flows"},     {"DESCRIPTION", "description"}};
 }
 
 Command allow_row() {

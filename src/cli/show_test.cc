@@ -57,7 +57,7 @@ TEST(Show, ListsForPrograms) {
 TEST(Show, AnObjectFieldByFieldWithItsSections) {
   const Json group = Json::parse(R"({"id":"sg-1","name":"web","description":"","limits":{"memory":0},
     "members":["a","b"],"rules":[{"id":"sgr-1","direction":"in","traffic":"tcp:80","peer_name":"0.0.0.0/0",
-    "mode":"enforce","packets":7,"bytes":420}]})");
+    "mode":"enforce","flows":7}]})");
   EXPECT_EQ(show_object(group, find_command("sg show")->sections, {}),
             "id             sg-1\n"
             "name           web\n"
@@ -66,8 +66,8 @@ TEST(Show, AnObjectFieldByFieldWithItsSections) {
             "members        a, b\n"
             "\n"
             "Rules:\n"
-            "ID     DIRECTION  TRAFFIC  PEER       UNTIL  MODE     PACKETS  BYTES  DESCRIPTION\n"
-            "sgr-1  in         tcp:80   0.0.0.0/0  -      enforce  7        420    -\n");
+            "ID     DIRECTION  TRAFFIC  PEER       UNTIL  MODE     FLOWS  DESCRIPTION\n"
+            "sgr-1  in         tcp:80   0.0.0.0/0  -      enforce  7      -\n");
 }
 
 TEST(Show, ChangesFieldByField) {
@@ -98,6 +98,13 @@ TEST(Show, AnswersOfAnyShapeAreShown) {
     (void)show_list(Json::array({odd}), {}, {.format = Format::Name});
     (void)show_changes(Json::array({odd}), Colour::On);
   }
+}
+
+TEST(Failure, NamesTheFieldThatTheMessageDoesnt) {
+  EXPECT_EQ(failure_text({.what = "longer than 256 bytes", .field = "spec.description"}),
+            "weft: longer than 256 bytes (in spec.description)\n");
+  EXPECT_EQ(failure_text({.what = "name is missing", .field = "name"}), "weft: name is missing\n");
+  EXPECT_EQ(failure_text({.what = "there is no VPC x", .field = "name"}), "weft: there is no VPC x\n");
 }
 
 TEST(Failure, OneLineWithTheHolder) {

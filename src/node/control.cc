@@ -71,7 +71,7 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   std::vector<api::Problem> problems() const override;
   std::string metrics() const override;
   std::vector<api::Check> doctor() override;
-  api::Counters counters(const model::RuleId&) const override { return {}; }
+  uint64_t flows_of(const model::RuleId&) const override { return 0; }
   api::TniCounters counters(const model::TniId&) const override { return {}; }
   std::vector<std::string> held_for(const model::AnyId&) const override { return {}; }
   Result<std::unique_ptr<api::Stream<api::RunStatus>>> exit_of(const model::WorkloadId&) override { return away(); }

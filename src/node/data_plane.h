@@ -52,7 +52,7 @@ class DataPlane : public api::Backend {
   Result<std::unique_ptr<api::Stream<api::Event>>> events(const api::EventQuery& query) override {
     return events_->read(query);
   }
-  api::Counters counters(const model::RuleId& rule) const override;
+  uint64_t flows_of(const model::RuleId& rule) const override;
   api::TniCounters counters(const model::TniId& tni) const override;
   std::vector<api::Problem> problems() const override { return problems_.all(); }
   std::vector<api::Check> doctor() override;
