@@ -72,11 +72,20 @@ class Compiler {
     for (const auto& [id, workload] : state_.all<Workload>()) {
       if (workload.machine != self_) continue;
       for (const auto& publication : workload.publish) {
-        const auto* link = publication.address ? facts_.find_holder(*publication.address) : nullptr;
-        if (link != nullptr) desired_.uplinks.insert(link->index);
+        for (const auto& link : facts_.links) {
+          if (leads_to(link, publication)) desired_.uplinks.insert(link.index);
+        }
       }
     }
     std::erase_if(desired_.uplinks, [&](int link) { return facts_.find_link(link) == nullptr; });
+  }
+
+  // Whether who calls by the link means what is published.
+  static bool leads_to(const MachineFacts::Link& link, const model::Publication& publication) {
+    return std::any_of(link.addresses.begin(), link.addresses.end(), [&](const Address& address) {
+      const auto& bound = publication.address;
+      return !bound || *bound == address || (bound->is_unspecified() && bound->family() == address.family());
+    });
   }
 
   void add_addresses() {

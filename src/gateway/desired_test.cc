@@ -113,6 +113,26 @@ TEST(Desired, PortsThatOthersReserveAreNotReservedAgain) {
   EXPECT_EQ(desired.reserved.text(), "61056-62143");
 }
 
+// A second card, a bridge, a VPN: whoever calls the machine there gets what is published.
+TEST(Desired, PublishedEverywhereIsPublishedAtEveryLink) {
+  MachineFacts machine = facts();
+  machine.links.push_back({.index = 3, .name = "lan", .mtu = 1500, .addresses = {address("10.9.9.9")}});
+  machine.links.push_back({.index = 4, .name = "lan6", .mtu = 1500, .addresses = {address("2001:db8:9::9")}});
+  machine.links.push_back({.index = 5, .name = "bare", .mtu = 1500, .addresses = {}});
+  EXPECT_EQ(compiled({}, machine).uplinks, (std::set<int>{2}));
+  EXPECT_EQ(compiled({.publish = {kHttp}}, machine).uplinks, (std::set<int>{2, 3, 4}));
+  const model::Publication every4{.address = address("0.0.0.0"), .port = 8080, .target_port = 80};
+  const Desired desired = compiled({.publish = {every4}}, machine);
+  EXPECT_EQ(desired.uplinks, (std::set<int>{2, 3}));
+  EXPECT_THAT(problems(desired), Not(Contains(HasSubstr("8080"))));
+}
+
+TEST(Desired, NothingIsPublishedWithoutAnInternetGateway) {
+  const Desired desired = compiled({.publish = {kHttp}, .shop = model::Internet::None});
+  EXPECT_TRUE(desired.border.doors.empty());
+  EXPECT_THAT(problems(desired), Contains(HasSubstr("port 8080 is not published: VPC shop has no internet gateway")));
+}
+
 TEST(Desired, BoundToOneAddress) {
   MachineFacts machine = facts();
   machine.links.push_back({.index = 3, .name = "lan", .mtu = 1400, .addresses = {address("10.9.9.9")}});

@@ -37,6 +37,16 @@ class Life : public Rig {
   }
   const model::State published_ = World{.publish = kPorts}.state();
 
+  // A link of the machine to the namespace "beside", which is no way out.
+  void add_lan(const os::Fd& beside, int i) {
+    ip(machine_, fmt::format("link add lan{0} type veth peer name eth{0} netns beside\n"
+                             "addr add 172.17.{0}.1/24 dev lan{0}\nlink set lan{0} up",
+                             i));
+    ip(beside, fmt::format("addr add 172.17.{0}.2/24 dev eth{0}\nlink set eth{0} up\n"
+                           "route replace default via 172.17.{0}.1",
+                           i));
+  }
+
   struct Damage {
     const os::Fd* where;  // kGateway: the gateway's namespace, which some of it replaces
     std::vector<std::string> argv;
@@ -262,15 +272,7 @@ TEST_F(Life, TheMachineCallsStraightWhereItHasAnInterface) {
 TEST_F(Life, OnlyItsVpcReachesTheMachinesInterface) {
   put_machine_in_shop();
   const os::Fd beside = *os::create_netns("beside");
-  const auto add_lan = [&](int i) {
-    ip(machine_, fmt::format("link add lan{0} type veth peer name eth{0} netns beside\n"
-                             "addr add 172.17.{0}.1/24 dev lan{0}\nlink set lan{0} up",
-                             i));
-    ip(beside, fmt::format("addr add 172.17.{0}.2/24 dev eth{0}\nlink set eth{0} up\n"
-                           "route replace default via 172.17.{0}.1",
-                           i));
-  };
-  add_lan(1);
+  add_lan(beside, 1);
   const model::State state = World{.publish = kPorts, .machine_in_shop = true}.state();
   reconcile(state);
   const Answerer lan(machine_, "machine", {"172.17.1.1", 0}), own(machine_, "machine", {"10.0.1.200", 0});
@@ -284,7 +286,7 @@ TEST_F(Life, OnlyItsVpcReachesTheMachinesInterface) {
     EXPECT_EQ(call(web_, {"10.0.1.200", own.port()}), "machine 10.0.1.10") << when;
   };
   expect_closed("by a link that is no uplink");
-  add_lan(2);
+  add_lan(beside, 2);
   expect_closed("by a link that came later");
 
   reconcile(state);  // the machine has one address more
@@ -300,6 +302,18 @@ TEST_F(Life, OnlyItsVpcReachesTheMachinesInterface) {
     expect_closed(damage);
   }
   ip(machine_, "link del weft0\nlink del lan1\nlink del lan2");
+}
+
+TEST_F(Life, WhatIsPublishedIsReachedByEveryLink) {
+  const Answerer web(web_, "web", {kInside, 80});
+  const os::Fd beside = *os::create_netns("beside");
+  reconcile(published_);
+  add_lan(beside, 1);
+  reconcile(published_);
+  EXPECT_EQ(call(beside, {"172.17.1.1", 8080}), "web 172.17.1.2");
+  EXPECT_EQ(call(outside_, {kMachine, 8080}), "web " + kOutside);
+  EXPECT_THAT(planned(published_), IsEmpty());
+  ip(machine_, "link del lan1");
 }
 
 TEST_F(Life, TwoInstancesShareAMachine) {

@@ -40,8 +40,11 @@ std::optional<Address> address_of(const Tni& tni, Family family) {
 }
 
 // Why the port can't be published; nothing if it can.
-std::optional<std::string> refusal(const MachineFacts& facts, const Options& options, const Tni& tni,
+std::optional<std::string> refusal(const MachineFacts& facts, const Options& options, const Vpc& vpc, const Tni& tni,
                                    const Publication& publication) {
+  if (vpc.internet != model::Internet::Attached) {
+    return fmt::format("VPC {} has no internet gateway (weft vpc set {} --internet attached)", vpc.name, vpc.name);
+  }
   if (options.ports.contains(publication.port)) {
     return fmt::format("{} is kept for what the VPCs send out", options.ports.text());
   }
@@ -60,7 +63,7 @@ std::optional<std::string> refusal(const MachineFacts& facts, const Options& opt
 }
 
 bool is_elsewhere(const MachineFacts& facts, const Publication& publication) {
-  return publication.address && !publication.address->is_loopback() &&
+  return publication.address && !publication.address->is_loopback() && !publication.address->is_unspecified() &&
          facts.find_holder(*publication.address) == nullptr;
 }
 
@@ -126,7 +129,7 @@ Doors publish(const State& state, const MachineFacts& facts, const model::Machin
     const Tni* tni = first_tni(state, workload);
     if (tni == nullptr || tni->vpc != vpc.id || tni->machine != self) continue;
     for (const Publication& publication : workload.publish) {
-      if (const auto why = refusal(facts, options, *tni, publication)) {
+      if (const auto why = refusal(facts, options, vpc, *tni, publication)) {
         publisher.problem(workload, fmt::format("port {} is not published: {}", publication.port, *why));
         continue;
       }

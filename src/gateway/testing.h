@@ -22,7 +22,7 @@ struct World {
   std::vector<model::Publication> publish;
   bool machine_in_shop = false;
   bool closed = false;  // `web` serves, but nobody may ask
-  model::Internet vault = model::Internet::None;
+  model::Internet vault = model::Internet::None, shop = model::Internet::Attached;
   net::Prefix shop6 = prefix("fd12:3456:789a:100::/56");
 
   model::State state() const {
@@ -34,7 +34,7 @@ struct World {
             .cidrs = {prefix("10.0.0.0/16")},
             .cidr6 = shop6,
             .default_group = {"sg-0000000000000011"},
-            .internet = Internet::Attached},
+            .internet = shop},
         Vpc{.id = kVault,
             .name = "vault",
             .cidrs = {prefix("10.0.0.0/16")},
