@@ -19,9 +19,10 @@ constexpr std::string_view kKinds = "vpc, subnet, sg, pl, tni, workload";
 Result<std::string> text_field(const Json& tree, const char* field) {
   const auto found = tree.find(field);
   if (found == tree.end() || found->is_null()) {
-    return Error{.code = Code::Usage, .what = "is missing", .field = field};
+    return Error{.code = Code::Usage, .what = fmt::format("{} is missing", field), .field = field};
   }
-  if (!found->is_string()) return Error{.code = Code::Usage, .what = "is not text", .field = field};
+  if (!found->is_string())
+    return Error{.code = Code::Usage, .what = fmt::format("{} is not text", field), .field = field};
   return found->get<std::string>();
 }
 

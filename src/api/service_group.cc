@@ -1,5 +1,6 @@
 // Groups and PrefixLists.
 #include <algorithm>
+#include <set>
 
 #include "api/method.h"
 #include "api/services.h"
@@ -96,9 +97,11 @@ Result<v1::Created> allow(Draft& draft, const v1::GroupAllowRequest& request) {
 
 Result<v1::Changed> revoke(Draft& draft, const v1::GroupRevokeRequest& request) {
   if (request.rules().empty()) return Error{.code = Code::Usage, .what = "no rule is named", .field = "rules"};
+  std::set<model::RuleId> rules;
   for (int i = 0; i < request.rules_size(); ++i) {
-    draft.remove(TRY(resolve_rule(draft, request.rules(i)).in_field(fmt::format("rules[{}]", i))));
+    rules.insert(TRY(resolve_rule(draft, request.rules(i)).in_field(fmt::format("rules[{}]", i))));
   }
+  for (const model::RuleId& rule : rules) draft.remove(rule);
   return v1::Changed();
 }
 

@@ -79,6 +79,8 @@ TEST_F(GroupTest, RefusesBadRules) {
       {R"({"group":"no","traffic":"tcp","peer":"0.0.0.0/0"})", Code::NotFound, "group"},
       {R"({"group":"db","traffic":"tcp:80-22","peer":"0.0.0.0/0"})", Code::Usage, "traffic"},
       {R"({"group":"db","traffic":"","peer":"0.0.0.0/0"})", Code::Usage, "traffic"},
+      {R"({"group":"db","traffic":"all:80","peer":"0.0.0.0/0"})", Code::Usage, "traffic"},
+      {R"({"group":"db","traffic":"tcp:-1","peer":"0.0.0.0/0"})", Code::Usage, "traffic"},
       {R"({"group":"db","traffic":"tcp:70000","peer":"0.0.0.0/0"})", Code::Usage, "traffic"},
       {R"({"group":"db","traffic":"tcp","peer":"everywhere"})", Code::Usage, "peer"},
       {R"({"group":"db","traffic":"tcp","peer":"sg:nobody"})", Code::NotFound, "peer"},
@@ -104,7 +106,8 @@ TEST_F(GroupTest, RevokesSeveralOrNone) {
   EXPECT_EQ(refused("Groups/Revoke", R"({"rules":[")" + one + R"(","sgr-0000000000000000"]})").field, "rules[1]");
   EXPECT_EQ(refused("Groups/Revoke", R"({"rules":["db"]})").code, Code::Usage);
   EXPECT_EQ(refused("Groups/Revoke", R"({})").code, Code::Usage);
-  call("Groups/Revoke", R"({"rules":[")" + one + R"(",")" + two + R"("]})");
+  EXPECT_TRUE(refused("Groups/Allow", R"({"group":"db","traffic":"tcp:-1","peer":"::/0"})").what.starts_with("'-1'"));
+  call("Groups/Revoke", R"({"rules":[")" + one + R"(",")" + two + R"(",")" + one + R"("]})");
   EXPECT_EQ(call("Groups/Get", R"({"name":"db"})")["rules_in"], 0);
 }
 

@@ -104,7 +104,7 @@ std::string to_text(const model::Publication& publication) {
 
 Result<uint32_t> parse_cpus(std::string_view text) {
   const auto refuse = [&] {
-    return error(Code::Usage, "{} is not a number of processors such as 2 or 0.5", printable(text));
+    return error(Code::Usage, "{} is not a number of processors such as 2 or 0.5, at most 4096", printable(text));
   };
   const size_t point = text.find('.');
   const auto whole = base::parse_number(text.substr(0, point), 0, 4096);

@@ -17,10 +17,19 @@ std::string holder_of(const Error& error) {
   return fmt::format(" (held by {})", error.holder);
 }
 
+// The field, where the message doesn't name it or its flag: a message is often about a
+// value. That of the object itself says nothing more.
+std::string field_of(const Error& error) {
+  const std::string last = error.field.substr(error.field.rfind('.') + 1);
+  const auto says = [&](std::string_view word) { return error.what.find(word) != std::string::npos; };
+  if (last.empty() || last == "name" || says(last) || says("--")) return {};
+  return fmt::format(" (in {})", error.field);
+}
+
 }  // namespace
 
 std::string failure_text(const Error& error) {
-  return fmt::format("weft: {}{}\n", visible(error.what), visible(holder_of(error)));
+  return fmt::format("weft: {}{}{}\n", visible(error.what), visible(field_of(error)), visible(holder_of(error)));
 }
 
 std::string failure_json(const Error& error) {

@@ -88,8 +88,8 @@ Result<> check_one(const State& state, const Vpc& vpc) {
     const auto inside = [&](const Prefix& range) { return range.contains(subnet.cidr); };
     if (std::none_of(vpc.cidrs.begin(), vpc.cidrs.end(), inside) ||
         (subnet.cidr6 && (!vpc.cidr6 || !vpc.cidr6->contains(*subnet.cidr6)))) {
-      return refusal(Code::Conflict, "cidrs", fmt::format("subnet {} uses a range that would go", subnet.name),
-                     id.text);
+      return refusal(Code::Conflict, "cidrs",
+                     fmt::format("subnet {} would be in none of the ranges of VPC {}", subnet.name, vpc.name), id.text);
     }
   }
   return {};
@@ -134,7 +134,8 @@ Result<> check_one(const State& state, const Subnet& subnet) {
   for (const TniId& id : state.tnis_of(subnet.id)) {
     const Tni& tni = state.get(id);
     if (!subnet.cidr.contains(tni.ip) || (tni.ip6 && (!subnet.cidr6 || !subnet.cidr6->contains(*tni.ip6)))) {
-      return refusal(Code::Conflict, "cidr", fmt::format("TNI {} has an address outside it", tni.name), id.text);
+      return refusal(Code::Conflict, "cidr",
+                     fmt::format("TNI {} would have an address outside subnet {}", tni.name, subnet.name), id.text);
     }
   }
   return {};
@@ -206,7 +207,10 @@ Result<> check_address(const State& state, const Tni& tni, std::string_view fiel
     return refusal(Code::Usage, field, fmt::format("{} is not in the subnet", address.text()));
   }
   if (is_reserved(*range, address)) {
-    return refusal(Code::Conflict, field, fmt::format("{} is reserved in every subnet", address.text()), "subnet");
+    const char* holder = address == router_of(*range)     ? "the router"
+                         : address == resolver_of(*range) ? "the resolver"
+                                                          : "the subnet";
+    return refusal(Code::Conflict, field, fmt::format("{} is reserved in every subnet", address.text()), holder);
   }
   const Tni* holder = state.holder_of(tni.vpc, address);
   if (holder != nullptr && holder->id != tni.id) {
@@ -297,12 +301,16 @@ Result<> check_one(const State& state, const Workload& workload) {
     if (publication.protocol != kTcp && publication.protocol != kUdp) {
       return refusal(Code::Usage, "publish", "a published port is tcp or udp");
     }
+    const auto same_port = [&](const Publication& other) {
+      return other.port == publication.port && other.protocol == publication.protocol &&
+             (!other.address || !publication.address || other.address == publication.address);
+    };
+    if (std::count_if(workload.publish.begin(), workload.publish.end(), same_port) > 1) {
+      return refusal(Code::Usage, "publish", fmt::format("port {} is published twice", publication.port));
+    }
     for (const auto& [id, other] : state.all<Workload>()) {
       for (const Publication& held : other.publish) {
-        const bool same_place = !held.address || !publication.address || held.address == publication.address;
-        const bool itself = id == workload.id && held == publication;
-        if (!itself && other.machine == workload.machine && held.port == publication.port &&
-            held.protocol == publication.protocol && same_place) {
+        if (id != workload.id && other.machine == workload.machine && same_port(held)) {
           return refusal(Code::Conflict, "publish",
                          fmt::format("port {} is published by workload {}", publication.port, other.name), id.text);
         }

@@ -22,7 +22,7 @@ bool has_ports(uint8_t protocol) { return protocol == kTcp || protocol == kUdp; 
 
 // "80" or "8000-8100".
 Result<std::pair<uint16_t, uint16_t>> parse_ports(std::string_view text) {
-  const size_t dash = text.find('-');
+  const size_t dash = text.find('-', 1);  // "-1" is no range from nothing
   const auto first = TRY(base::parse_number(text.substr(0, dash), 0, 65535));
   const auto last = dash == std::string_view::npos ? first : TRY(base::parse_number(text.substr(dash + 1), 0, 65535));
   if (first > last) return error(Code::Usage, "port range {} ends before it starts", base::printable(text));
@@ -42,6 +42,7 @@ Result<std::pair<uint16_t, uint16_t>> parse_icmp(std::string_view text) {
 
 Result<Traffic> Traffic::parse(std::string_view text) {
   if (text == "all") return Traffic{};
+  if (text.starts_with("all:")) return error(Code::Usage, "all is every protocol: ports go with tcp or udp");
   const size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
   Traffic traffic;

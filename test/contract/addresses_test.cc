@@ -52,6 +52,9 @@ TEST_F(Addresses, ADDR_6_TheFirstFourAndTheLastBelongToNoTni) {
   for (const char* reserved : {"10.20.1.0", "10.20.1.1", "10.20.1.2", "10.20.1.3", "10.20.1.255"}) {
     expect_refused(tni("t", reserved), Code::Conflict, "ip");
   }
+  EXPECT_EQ(expect_refused(tni("t", "10.20.1.1"), Code::Conflict, "ip").holder, "the router");
+  EXPECT_EQ(expect_refused(tni("t", "10.20.1.2"), Code::Conflict, "ip").holder, "the resolver");
+  EXPECT_EQ(expect_refused(tni("t", "10.20.1.3"), Code::Conflict, "ip").holder, "the subnet");
   expect_accepted(tni("first", "10.20.1.4"));
   expect_accepted(tni("last", "10.20.1.254"));
   for (const char* reserved :
