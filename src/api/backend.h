@@ -127,10 +127,15 @@ struct LogLine {
   std::string text;
 };
 
+// Who is told of a problem besides those who ask for the status: workloads start and
+// stop in their own time, so how that goes answers no command.
+enum class Told { WithAnswers, InStatus };
+
 struct Problem {
   std::string id;  // of the object that it is about; empty: of the machine
   std::string what;
   base::WallTime since;
+  Told told = Told::WithAnswers;
   bool operator==(const Problem&) const = default;
 };
 
@@ -197,7 +202,7 @@ class Backend {
   virtual Result<Trace> trace(const TraceQuery& query) = 0;
   virtual Result<std::unique_ptr<Stream<FlowRecord>>> flows(const FlowQuery& query) = 0;
   virtual Result<std::unique_ptr<Stream<Event>>> events(const EventQuery& query) = 0;
-  virtual Counters counters(const model::RuleId& rule) const = 0;
+  virtual uint64_t flows_of(const model::RuleId& rule) const = 0;  // that it let in
   virtual TniCounters counters(const model::TniId& tni) const = 0;
   virtual std::vector<Problem> problems() const = 0;
   virtual std::vector<Check> doctor() = 0;

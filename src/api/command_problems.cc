@@ -4,8 +4,6 @@
 
 namespace weft::api {
 
-bool is_for_answers(const Problem& problem) { return !model::WorkloadId::looks_like(problem.id); }
-
 CommandProblems::CommandProblems(const Backend& backend, const model::Command& command) : backend_(backend) {
   for (const model::Operation& operation : command.operations) {
     const auto* put = std::get_if<model::Put>(&operation);
@@ -21,10 +19,10 @@ std::vector<std::string> CommandProblems::notes() const {
   std::vector<std::string> notes;
   for (const Problem& problem : backend_.problems()) {
     const bool concerned = problem.id.empty() ? !before_.contains(problem.what) : touched_.contains(problem.id);
-    if (!concerned || !is_for_answers(problem)) continue;
+    if (!concerned || problem.told != Told::WithAnswers) continue;
     const std::string name = view(backend_.state(), problem).name();
     notes.push_back(
-        fmt::format("agreed, but not enforced here yet: {}{}{}", name, name.empty() ? "" : ": ", problem.what));
+        fmt::format("agreed, but not all of it holds here: {}{}{}", name, name.empty() ? "" : ": ", problem.what));
   }
   return notes;
 }

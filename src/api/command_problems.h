@@ -10,9 +10,6 @@
 
 namespace weft::api {
 
-// No answer tells those of workloads, which are started and stopped in their own time.
-bool is_for_answers(const Problem& problem);
-
 class CommandProblems {
  public:
   // Before the command is committed.

@@ -52,7 +52,7 @@ TEST_F(TniTest, WhatIsNotEnforcedIsToldWithTheAnswer) {
                         {.id = "tni-0000000000000077", .what = "another's", .since = {}},
                         {.id = "", .what = "known before", .since = {}}};
   const Json moved = call("Tnis/Move", R"({"tni":"web1","workload":"two"})");
-  EXPECT_EQ(moved["notes"], Json({"agreed, but not enforced here yet: web1: no such device"}));
+  EXPECT_EQ(moved["notes"], Json({"agreed, but not all of it holds here: web1: no such device"}));
 }
 
 TEST_F(TniTest, AddressesThatTheUserNames) {

@@ -86,6 +86,8 @@ TEST_F(WorkloadTest, RefusesBadRuns) {
       {R"({"command":["a"],"publish":["80:80/sctp"]})", Code::Usage, "publish[0]"},
       {R"({"command":["a"],"publish":["[::1:80:80"]})", Code::Usage, "publish[0]"},
       {R"({"command":["a"],"publish":["80:8080"]})", Code::Conflict, "publish"},
+      {R"({"command":["a"],"publish":["81:80","81:82"]})", Code::Usage, "publish"},
+      {R"({"command":["a"],"publish":["81:80","192.0.2.1:81:80"]})", Code::Usage, "publish"},
       {R"({"command":["a"],"env":["A"]})", Code::Usage, "env"},
       {R"({"command":["a"],"workdir":"srv"})", Code::Usage, "workdir"},
       {R"({"command":["a"],"restart":"maybe"})", Code::Usage, "restart"},
@@ -139,10 +141,12 @@ TEST_F(WorkloadTest, RemoveTakesWhatWasMadeForIt) {
   EXPECT_EQ(backend_.state().all<model::Block>().size(), blocks);
 }
 
-TEST_F(WorkloadTest, ItsProblemsAreNotTheAnswers) {
+TEST_F(WorkloadTest, HowItsProgramDoesIsNoAnswerButItsPortsAre) {
   const std::string id = id_of("Workloads/Run", R"({"name":"web","command":["a"]})");
-  backend_.problems_ = {{.id = id, .what = "workload web could not be started", .since = {}}};
-  EXPECT_TRUE(call("Workloads/Restart", R"({"name":"web"})").value("notes", Json::array()).empty());
+  backend_.problems_ = {{.id = id, .what = "workload web could not be started", .since = {}, .told = Told::InStatus},
+                        {.id = id, .what = "port 80 is not published: it is taken", .since = {}}};
+  EXPECT_EQ(call("Workloads/Restart", R"({"name":"web"})")["notes"],
+            Json({"agreed, but not all of it holds here: web: port 80 is not published: it is taken"}));
 }
 
 // It may run: nothing that would end it, or leave it ended, goes by a guess.

@@ -72,7 +72,7 @@ std::vector<Complaint> workload_complaints(const model::State& state, const mode
     if (workload.machine != self || workload.kind != model::WorkloadKind::Process) continue;
     const auto is = status(id);
     const auto what = workload.wanted == model::Wanted::Running ? unlike_wanted(workload, is) : unlike_stopped(is);
-    if (what) complaints.push_back({id.text, fmt::format("workload {} {}", workload.name, *what)});
+    if (what) complaints.push_back({id.text, fmt::format("workload {} {}", workload.name, *what), api::Told::InStatus});
   }
   return complaints;
 }
@@ -93,7 +93,8 @@ void Problems::update(base::WallTime now, const std::vector<Complaint>& complain
 
 std::vector<api::Problem> Problems::all() const {
   std::vector<api::Problem> problems;
-  for (const auto& [complaint, since] : since_) problems.push_back({complaint.id, complaint.what, since});
+  for (const auto& [complaint, since] : since_)
+    problems.push_back({complaint.id, complaint.what, since, complaint.told});
   return problems;
 }
 

@@ -16,6 +16,7 @@ namespace weft::diagnosis {
 struct Complaint {
   std::string id;  // of the object; empty: of the machine
   std::string what;
+  api::Told told = api::Told::WithAnswers;
   auto operator<=>(const Complaint&) const = default;
 };
 

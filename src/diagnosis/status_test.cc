@@ -27,7 +27,9 @@ class StatusTest : public ::testing::Test {
     web.wanted = wanted;
     world_.put({web});
   }
-  Complaint of_web(const std::string& what) const { return {world_.web_workload.text, "workload web " + what}; }
+  Complaint of_web(const std::string& what) const {
+    return {world_.web_workload.text, "workload web " + what, api::Told::InStatus};
+  }
 
   World world_;
 };

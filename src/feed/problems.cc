@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "api/command_problems.h"
-
 namespace weft::feed {
 
 namespace {
@@ -20,7 +18,7 @@ void cut(std::string& text) {
 }  // namespace
 
 std::vector<api::Problem> problems_to_tell(std::vector<api::Problem> all) {
-  std::erase_if(all, [](const auto& problem) { return !api::is_for_answers(problem); });
+  std::erase_if(all, [](const auto& problem) { return problem.told != api::Told::WithAnswers; });
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
     return a.id.empty() != b.id.empty() ? a.id.empty() : a.since > b.since;
   });

@@ -13,8 +13,10 @@ api::Problem problem(std::string id, std::string what, int64_t since) {
 std::string tni(int number) { return fmt::format("tni-{:016x}", number); }
 
 TEST(FeedProblems, WhatCanBeInAnAnswerIsTold) {
-  const auto told = problems_to_tell({problem("", "the machine's", 1), problem(tni(1), "old", 2),
-                                      problem(tni(2), "new", 3), problem("w-0000000000000001", "a workload's", 4)});
+  api::Problem ended = problem("w-0000000000000001", "ended", 4);
+  ended.told = api::Told::InStatus;
+  const auto told =
+      problems_to_tell({problem("", "the machine's", 1), problem(tni(1), "old", 2), problem(tni(2), "new", 3), ended});
   EXPECT_EQ(told, (std::vector{problem("", "the machine's", 1), problem(tni(2), "new", 3), problem(tni(1), "old", 2)}));
 }
 

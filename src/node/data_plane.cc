@@ -315,7 +315,7 @@ void DataPlane::gather_problems() {
   };
   add(diagnosis::workload_complaints(state(), identity_.machine, [this](const auto& id) { return run_of(id); }));
   for (const gateway::Problem& problem : gateway_problems_) complaints.push_back({problem.object, problem.what});
-  for (const auto& [id, why] : runtime_->problems()) complaints.push_back({id, why});
+  for (const auto& [id, why] : runtime_->problems()) complaints.push_back({id, why, api::Told::InStatus});
   add(diagnosis::machine_complaint("the agreed state is read-only", read_only()));
   problems_.update(os::now_wall(), complaints);
 }
@@ -403,10 +403,7 @@ std::vector<std::string> DataPlane::held_for(const model::AnyId& id) const {
   return diagnosis::held_for(state(), *datapath_, options_.names(), identity_.machine, id);
 }
 
-api::Counters DataPlane::counters(const model::RuleId& rule) const {
-  const auto hits = datapath_->hits_of(rule);
-  return {.packets = hits.ok() ? *hits : 0};
-}
+uint64_t DataPlane::flows_of(const model::RuleId& rule) const { return datapath_->hits_of(rule).value_or(0); }
 
 api::TniCounters DataPlane::counters(const model::TniId& tni) const {
   const auto row = datapath_->counters_of(tni);

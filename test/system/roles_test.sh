@@ -173,7 +173,7 @@ lost=$(place lost --subnet lab/a)
 weft tni create orphan --subnet lab/a >/dev/null
 ip netns del "$lost"
 mkdir -p "/run/netns/$lost/in-the-way"
-readonly note='agreed, but not enforced here yet: orphan: attach TNI'
+readonly note='agreed, but not all of it holds here: orphan: attach TNI'
 refused 0 "$note" weft tni attach lab/orphan lost
 refused 0 "$note" weft tni set lab/orphan --sg lab/closed
 refused 0 "$note" weft tni set lab/orphan --sg lab/closed # nothing new, and still so
