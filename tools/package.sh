@@ -32,7 +32,7 @@ install_programs() {
   install -d "$tree/usr/sbin"
   ln -s ../libexec/weft/weftd "$tree/usr/sbin/weftd"
   install -d "$tree/lib/systemd/system"
-  install -m 644 packaging/weftd{,-control,-data}.service "$tree/lib/systemd/system/"
+  install -m 644 packaging/weftd{,@,-control,-data}.service "$tree/lib/systemd/system/"
 }
 
 install_pages() {

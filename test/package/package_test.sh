@@ -41,14 +41,17 @@ in_copy weft help >/dev/null || fail 'weft does not run'
 in_copy man --warnings weft >/dev/null || fail 'there is no manual page'
 in_copy bash -c '. /usr/share/bash-completion/completions/weft' || fail 'the completion is no bash'
 in_copy getent group weft >/dev/null || fail 'there is no group weft'
-for unit in weftd weftd-control weftd-data; do
+for unit in weftd weftd@ weftd-control weftd-data; do
   [ -e "$work/root/lib/systemd/system/$unit.service" ] || fail "there is no unit $unit"
   if command -v systemd-analyze >/dev/null; then
-    in_copy systemd-analyze verify "/lib/systemd/system/$unit.service" || fail "systemd finds fault with the unit $unit"
+    in_copy systemd-analyze verify "${unit/@/@other}.service" || fail "systemd finds fault with the unit $unit"
   fi
 done
 in_copy dpkg --install /tmp/weft.deb >/dev/null || fail 'it does not install over itself'
+# An instance beside the default one goes with the package, too.
+in_copy sh -c 'mkdir -p /var/lib/weft-other /run/weft-other && : >/var/lib/weft-other/state.db'
 in_copy dpkg --purge weft || fail 'it does not purge'
+[ ! -e "$work/root/run/weft-other" ] || fail 'an instance is left in /run'
 
 # Backups of the group files are as they were, or hold the line that groupdel took.
 changed_files | grep -vE '^\./(etc/(group|gshadow)-?|etc/\.pwd\.lock)$' >"$work/after" || true
