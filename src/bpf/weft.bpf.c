@@ -24,13 +24,15 @@ static __always_inline void begin(const struct __sk_buff* skb, struct scratch* s
 /* Parses, judges, delivers. `sender` is the TNI's slot, 0 for a gateway. */
 static __always_inline int carry(struct __sk_buff* skb, struct scratch* s, u32 sender, u32 vpc) {
   int reason = parse(skb, s);
-  if (reason == CONTINUE) reason = judge(s, SCRATCH_PACKET);
+  if (reason != CONTINUE) return drop(s, sender, (u32)reason);
+  reason = (int)judge(s, SCRATCH_PACKET);
   switch (reason) {
     case REASON_Established:
     case REASON_RuleMatch:
     case REASON_Related:
     case REASON_Resolver: return deliver(skb, s, sender, vpc);
     case REASON_Revoked: drop(s, sender, REASON_Revoked); return tell_ends(skb, s);
+    case REASON_NoRoute: drop(s, sender, REASON_NoRoute); return sender ? tell_sender(skb, s) : TC_ACT_SHOT;
     default: return drop(s, sender, (u32)reason);
   }
 }
@@ -82,6 +84,14 @@ int start_sweep(struct __sk_buff* skb) {
   return bpf_timer_start(&at->timer, SWEEP_TICK, 0) == 0 ? TC_ACT_OK : TC_ACT_SHOT;
 }
 
+/* What parse() says of the addresses. */
+static __always_inline int check_addresses(const struct packet* packet) {
+  const u8 *from = packet->source.bytes, *to = packet->target.bytes;
+  int answer = is_v4(&packet->source) ? check_v4_source(from[12]) : check_v6_source(from);
+  if (answer != CONTINUE) return answer;
+  return is_v4(&packet->target) ? check_v4_target(to[12]) : check_v6_target(to);
+}
+
 /* The judge alone, for tests: the packet's payload is a struct probe, so that
  * the time and the sender are the test's to choose. */
 SEC("tc")
@@ -91,7 +101,8 @@ int judge_probe(struct __sk_buff* skb) {
   if (!s || (void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
   s->packet = probe->packet;
   __builtin_memset(&s->judgement, 0, sizeof s->judgement);
-  u32 reason = judge(s, SCRATCH_PROBE);
+  int addresses = check_addresses(&s->packet);
+  u32 reason = addresses == CONTINUE ? judge(s, SCRATCH_PROBE) : (u32)addresses;
   probe = (void*)(long)skb->data + ETH_LENGTH + 2;
   if ((void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
   s->judgement.reason = reason;

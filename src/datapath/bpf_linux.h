@@ -45,6 +45,7 @@ class Bpf {
   Map<abi::endpoint_key, abi::endpoint> endpoints;
   Map<abi::range_key, uint32_t> ranges;
   Map<uint32_t, abi::set> sets;
+  Map<abi::address, uint32_t> machine;
   Map<abi::prefix_key, abi::prefix> prefixes;
   Map<abi::identity_key, abi::versioned> identities;
   Map<abi::cell_key, uint32_t> cells;

@@ -68,6 +68,8 @@ class Datapath {
 
   // The device of a VPC's gateway in the instance's namespace; 0: it is gone.
   Result<> set_gateway(const model::VpcId& vpc, int ifindex);
+  // The addresses by which others know the machine: published ports are there.
+  Result<> know_machine(const std::set<net::Address>& addresses);
   // Of which VPCs it knows a gateway.
   const std::map<model::VpcId, int>& gateways() const { return gateways_; }
   // VPCs that have a TNI attached here.
@@ -120,6 +122,7 @@ class Datapath {
         endpoints_(bpf_.endpoints),
         ranges_(bpf_.ranges),
         policy_({}) {}
+        machine_(bpf_.machine),
   Result<> adopt();
   void attempt(const std::string& what, Result<> result);
 
@@ -175,6 +178,7 @@ class Datapath {
   KeptMap<abi::endpoint_key, abi::endpoint> endpoints_;
   KeptMap<abi::range_key, uint32_t> ranges_;
   std::unique_ptr<Links> links_;
+  KeptMap<abi::address, uint32_t> machine_;
   std::optional<Insides> insides_;
   std::optional<os::Monitor> monitor_;
   os::Monitor::Around around_ = os::Monitor::Around::No;

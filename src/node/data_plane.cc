@@ -180,6 +180,8 @@ void DataPlane::on_run(const model::WorkloadId& id, const workload::Status& befo
     boost::asio::post(loop_, [this, id] { on_ended(id); });
   }
   gather_problems();
+  const auto known = datapath_->know_machine(outcome->machine);
+  if (!known.ok()) gateway_problems_.push_back({identity_.machine.text, known.error().what});
 }
 
 runtime::Options DataPlane::runtime_options() const {

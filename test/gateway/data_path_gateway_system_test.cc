@@ -40,6 +40,7 @@ class WholeMachine : public Rig {
   }
   void connect_instance() override {
     for (const auto& [vpc, index] : outcome_.devices) {
+    EXPECT_TRUE(datapath_->know_machine(outcome_.machine).ok());
       const auto set = datapath_->set_gateway(vpc, index);
       EXPECT_TRUE(set.ok()) << set.error().what;
     }
@@ -56,7 +57,18 @@ TEST_F(WholeMachine, ReachesOut) {
   EXPECT_EQ(call(web_, {kOutside, tcp.port()}), "outside " + kMachine);
   EXPECT_EQ(call(web_, {kOutside, udp.port(), Kind::Udp}), "outside " + kMachine);
   EXPECT_EQ(call(web_, {kOutside, 9, Kind::Udp}), "refused");
-  EXPECT_EQ(call(safe_, {kOutside, tcp.port()}, Expect::Silence), "silence");
+  EXPECT_EQ(call(safe_, {kOutside, tcp.port()}), "refused");
+}
+
+// Who tries IPv6 first goes on to IPv4 at once.
+TEST_F(WholeMachine, WhereNothingLeadsTheSenderIsTold) {
+  update({});
+  EXPECT_EQ(call(web_, {kOutside6, 80}), "refused");
+  EXPECT_EQ(call(web_, {kOutside6, 9, Kind::Udp}), "refused");
+  EXPECT_THAT(run(web_, {"ping", "-c1", "-W1", kOutside6}), HasSubstr("Administratively prohibited"));
+  EXPECT_EQ(call(web_, {"169.254.169.254", 80}), "refused");
+  EXPECT_EQ(call(safe_, {kOutside, 9, Kind::Udp}), "refused");
+  EXPECT_THAT(run(safe_, {"ping", "-c1", "-W1", kOutside}), HasSubstr("Packet filtered"));
 }
 
 TEST_F(WholeMachine, ErrorsOnTheWayComeBack) {
