@@ -450,3 +450,4 @@ Result<> remove_data_plane(const Options& options) {
 }
 
 }  // namespace weft::node
+  if (auto drops = gateways_->drops(); drops.ok()) measured.border_drops = std::move(*drops);
