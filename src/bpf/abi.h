@@ -47,6 +47,7 @@ enum {
   MOST_IDENTITIES = 2097152,
   MOST_CELLS = 16777216,
   MOST_FLOWS = 1048576,
+  MOST_KNOWN_OUTSIDE = 4096, /* addresses by which others know the machine */
   MOST_DATAGRAMS = 8192,
   CUT_SECONDS = 60,          /* for so long a cut flow tells its ends */
   LONGEST_CHAIN = 64,        /* choices walked for one packet */
@@ -100,10 +101,13 @@ struct tni {
 };
 ABI_SIZE(tni, 64);
 
+/* What is outside the ranges goes to the gateway: of IPv6 without its bit only what
+ * is for the machine itself, where published ports are. */
+enum { INTERNET_V4 = 1, INTERNET_V6 = 2 };
 struct vpc {
   u64 id;       /* the number in the VPC's id; 0: the slot is free */
   u32 gateway;  /* ifindex of the gateway's device; 0: none */
-  u32 internet; /* 1: what is outside the ranges goes to the gateway */
+  u32 internet; /* INTERNET_*; 0: no internet gateway */
   u32 version;  /* another whenever the ranges change */
   u32 zero;
 };

@@ -26,11 +26,6 @@ MAP(routed_ranges, BPF_MAP_TYPE_LPM_TRIE, struct routed_key, struct routed, MOST
 MAP(trains, BPF_MAP_TYPE_LRU_HASH, struct train_key, struct train, MOST_TRAINS, 0);
 MAP(border_drops, BPF_MAP_TYPE_PERCPU_ARRAY, u32, u64, BORDER_REASONS, 0);
 
-static __always_inline int is_v4(const struct address* address) {
-  const u32* words = (const u32*)address;
-  return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
-}
-
 /* That of the address itself, or of every address. */
 static __always_inline struct publication* find_publication(const struct address* address, be16 port, u8 protocol) {
   struct publication_key key = {.address = *address, .port = port, .protocol = protocol};

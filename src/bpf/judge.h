@@ -19,7 +19,7 @@ static __always_inline struct standing standing_of(u32 vpc_slot, u32 tni_slot, u
   struct standing now = {};
   if (tni_slot == 0) {
     struct vpc* vpc = bpf_map_lookup_elem(&vpcs, &vpc_slot);
-    if (vpc) now.version = vpc->version << 1 | (vpc->internet & 1);
+    if (vpc) now.version = vpc->version << 2 | (vpc->internet & 3);
     return now;
   }
   struct tni* tni = bpf_map_lookup_elem(&tnis, &tni_slot);
@@ -78,6 +78,26 @@ static __always_inline int is_resolver_query(const struct question* question) {
          question->selector == bpf_htons(53);
 }
 
+/* What the gateway can give the machine's address and an id of its own: ports, and of
+ * ICMP what is a request (echo, timestamp, information, address mask). */
+static __always_inline int is_translated(const struct question* question) {
+  u8 type = *(const u8*)&question->selector;
+  if (question->protocol == IPPROTO_TCP || question->protocol == IPPROTO_UDP) return 1;
+  return question->protocol == IPPROTO_ICMP && (type == 8 || type == 13 || type == 15 || type == 17);
+}
+
+/* Whether the VPC's gateway takes it to a target outside its ranges. */
+static __always_inline int leads_out(const struct vpc* vpc, const struct question* question) {
+  struct address target = question->to; /* as a key it lies on the stack: maps.h, get_scratch() */
+  const u8* to = target.bytes;
+  if (!vpc->gateway || !vpc->internet || question->from_tni == 0) return 0;
+  if (!in_ranges(question->vpc, &question->from)) return 0;
+  if (is_v4(&target)) return !(to[12] == 169 && to[13] == 254) && is_translated(question);
+  /* fe80::/10, fd00:ec2::/32 */
+  if ((to[0] == 0xfe && (to[1] & 0xc0) == 0x80) || *(const u32*)to == bpf_htonl(0xfd000ec2)) return 0;
+  return (vpc->internet & INTERNET_V6) || bpf_map_lookup_elem(&machine, &target) != NULL;
+}
+
 /* Where it goes: fills the TNI's slot (0: the gateway). */
 static __always_inline int find_target(const struct question* question, u32* slot) {
   u32 vpc_slot = question->vpc, from_outside = question->from_tni == 0;
@@ -95,7 +115,7 @@ static __always_inline int find_target(const struct question* question, u32* slo
     return vpc->gateway ? REASON_Resolver : REASON_NoRoute;
   }
   if (holder || in_ranges(vpc_slot, &question->to)) return REASON_NoEndpoint;
-  return vpc->internet && vpc->gateway && !from_outside ? CONTINUE : REASON_NoRoute;
+  return leads_out(vpc, question) ? CONTINUE : REASON_NoRoute;
 }
 
 /* Takes over what the rule says; whether there is one. */

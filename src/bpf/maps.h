@@ -23,6 +23,8 @@ MAP(tnis, BPF_MAP_TYPE_ARRAY, u32, struct tni, MOST_TNIS, BPF_F_MMAPABLE);
 MAP(vpcs, BPF_MAP_TYPE_ARRAY, u32, struct vpc, MOST_VPCS, 0);
 MAP(endpoints, BPF_MAP_TYPE_HASH, struct endpoint_key, struct endpoint, MOST_ENDPOINTS, BPF_F_NO_PREALLOC);
 MAP(ranges, BPF_MAP_TYPE_LPM_TRIE, struct range_key, u32, MOST_VPCS * 8, BPF_F_NO_PREALLOC);
+/* Addresses by which others know the machine; the value means nothing. */
+MAP(machine, BPF_MAP_TYPE_HASH, struct address, u32, MOST_KNOWN_OUTSIDE, BPF_F_NO_PREALLOC);
 
 MAP(sets, BPF_MAP_TYPE_ARRAY, u32, struct set, MOST_SETS, 0);
 MAP(prefixes, BPF_MAP_TYPE_LPM_TRIE, struct prefix_key, struct prefix, MOST_PREFIXES, BPF_F_NO_PREALLOC);

@@ -44,6 +44,16 @@ static __always_inline void map_v4(struct address* out, be32 v4) {
   words[3] = v4;
 }
 
+/* What no host has: 224.0.0.0/4 and what is reserved behind it, this host, loopback
+ * (RFC 1122 3.2.1.3). Known by the first byte. */
+static __always_inline int check_v4_source(u8 first) {
+  return first >= 0xe0 || first == 0 || first == 127 ? REASON_SourceCheck : CONTINUE;
+}
+static __always_inline int check_v4_target(u8 first) {
+  if (first >= 0xe0) return REASON_Multicast;
+  return first == 0 || first == 127 ? REASON_NoRoute : CONTINUE;
+}
+
 static __always_inline int parse_v4(struct __sk_buff* skb, struct packet* packet, struct layer* layer) {
   struct iphdr ip;
   if (load_header(skb, ETH_LENGTH, &ip) != 0) return REASON_Malformed;
@@ -66,11 +76,8 @@ static __always_inline int parse_v4(struct __sk_buff* skb, struct packet* packet
   layer->version = 4;
   /* Only the last piece may have a length that is no multiple of 8. */
   if ((fragment & IPV4_MORE) && (total - header) % 8 != 0) return REASON_Malformed;
-  /* 224.0.0.0/4 and what is reserved behind it, this host, loopback (RFC 1122 3.2.1.3). */
-  if (from >= 0xe0 || from == 0 || from == 127) return REASON_SourceCheck;
-  if (to >= 0xe0) return REASON_Multicast;
-  if (to == 0 || to == 127) return REASON_NoRoute;
-  return CONTINUE;
+  int source = check_v4_source(from);
+  return source == CONTINUE ? check_v4_target(to) : source;
 }
 
 /* What never is on a wire (RFC 4291 2.5.2, 2.5.3, 2.5.5): unspecified, loopback, and
@@ -80,6 +87,14 @@ static __always_inline int is_no_v6(const u8* address) {
   const u32* words = (const u32*)address;
   if (high[0] != 0) return 0;
   return words[2] == bpf_htonl(0xffff) || (words[2] == 0 && (words[3] == 0 || words[3] == bpf_htonl(1)));
+}
+
+static __always_inline int check_v6_source(const u8* from) {
+  return from[0] == 0xff || is_no_v6(from) ? REASON_SourceCheck : CONTINUE;
+}
+static __always_inline int check_v6_target(const u8* to) {
+  if (to[0] == 0xff) return REASON_Multicast;
+  return is_no_v6(to) ? REASON_NoRoute : CONTINUE;
 }
 
 struct extension {
@@ -134,11 +149,8 @@ static __always_inline int parse_v6(struct __sk_buff* skb, struct packet* packet
   if (at > total) return REASON_Malformed;
   layer->offset = ETH_LENGTH + at;
   layer->protocol = next;
-  const u8 *from = ip.saddr.in6_u.u6_addr8, *to = ip.daddr.in6_u.u6_addr8;
-  if (from[0] == 0xff || is_no_v6(from)) return REASON_SourceCheck;
-  if (to[0] == 0xff) return REASON_Multicast;
-  if (is_no_v6(to)) return REASON_NoRoute;
-  return CONTINUE;
+  int source = check_v6_source(ip.saddr.in6_u.u6_addr8);
+  return source == CONTINUE ? check_v6_target(ip.daddr.in6_u.u6_addr8) : source;
 }
 
 static __always_inline int is_icmp_error(u8 protocol, u8 type) {

@@ -21,6 +21,12 @@
 /* A helper's answer when the caller shall go on. Reasons are never negative. */
 #define CONTINUE (-1)
 
+/* Whether it stands for an IPv4 address. */
+static __always_inline int is_v4(const struct address* address) {
+  const u32* words = (const u32*)address;
+  return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
+}
+
 #define ETH_LENGTH 14
 #define PACKET_HOST 0 /* linux/if_packet.h */
 #define READ_ONCE(x) (*(volatile typeof(x)*)&(x))

@@ -1,104 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
- * The ends of a flow that was cut are told so: a TCP reset (RFC 9293 3.5.2), else
- * ICMP "administratively prohibited" (RFC 1812 5.2.7.1, RFC 4443 3.1). Whoever
+ * The ends of a flow that was cut are told so: a TCP reset, else ICMP. Whoever
  * sends into it gets the answer; a reset goes to the other end as well, which may
- * never send again.
+ * never send again. Who sends to where nothing leads is told, too.
  *
  * Only what stands right behind a plain IP header is answered, and never a piece
  * of a datagram, an ICMP error, or a reset by a reset to its sender.
  */
 #pragma once
 
-#include <linux/tcp.h>
-
-#include "bpf/checksum.h"
 #include "bpf/deliver.h"
+#include "bpf/notice.h"
 #include "bpf/parse.h"
 
-#define NOTICE_HOPS 64
-
-/* One of the two ways that the notice about a packet may go. */
-struct notice_way {
-  const struct address *from, *to;
-  be16 from_port, to_port;
-};
-
-static __always_inline u32 ip_length(const struct layer* layer) {
-  return layer->version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+/* Sends the packet back to the TNI that it came from, straight: the way out of its device
+ * may not be open yet. */
+static __always_inline int send_back(struct __sk_buff* skb, const u8* sender) {
+  if (set_macs(skb, sender) != 0) return TC_ACT_SHOT;
+  bpf_skb_change_type(skb, PACKET_HOST);
+  return (int)bpf_redirect_peer(skb->ifindex, 0);
 }
 
-static __always_inline int write_ip(struct __sk_buff* skb, const struct layer* layer, const struct notice_way* way,
-                                    u8 protocol, u32 length) {
-  if (layer->version == 4) {
-    struct iphdr ip = {.version = 4,
-                       .ihl = 5,
-                       .tot_len = bpf_htons((u16)(sizeof ip + length)),
-                       .frag_off = bpf_htons(0x4000),
-                       .ttl = NOTICE_HOPS,
-                       .protocol = protocol};
-    __builtin_memcpy(&ip.saddr, &way->from->bytes[12], 4);
-    __builtin_memcpy(&ip.daddr, &way->to->bytes[12], 4);
-    ip.check = (u16)~fold(sum_of(&ip, sizeof ip, 0));
-    return (int)bpf_skb_store_bytes(skb, ETH_LENGTH, &ip, sizeof ip, BPF_F_RECOMPUTE_CSUM);
+/* The end of a packet of a new flow to where nothing leads. */
+__noinline int tell_sender(struct __sk_buff* skb, struct scratch* s) {
+  if (!s) return TC_ACT_SHOT;
+  const struct packet* packet = &s->packet;
+  const struct layer* layer = &s->layer;
+  const struct notice_way back = {&packet->target, &packet->source, packet->target_port, packet->source_port};
+  u8 sender[6];
+  if (layer->fragment || layer->offset != ETH_LENGTH + ip_length(layer->version)) return TC_ACT_SHOT;
+  if (packet->flags & (PACKET_ICMP_OTHER | PACKET_ECHO_REPLY)) return TC_ACT_SHOT;
+  if (bpf_skb_load_bytes(skb, 6, sender, sizeof sender) != 0) return TC_ACT_SHOT;
+  if (packet->protocol != IPPROTO_TCP) {
+    int written = write_prohibited(skb, layer->version, layer->protocol, &back);
+    return written == 0 ? send_back(skb, sender) : TC_ACT_SHOT;
   }
-  struct ipv6hdr ip = {
-      .version = 6, .payload_len = bpf_htons((u16)length), .nexthdr = protocol, .hop_limit = NOTICE_HOPS};
-  __builtin_memcpy(&ip.saddr, way->from, 16);
-  __builtin_memcpy(&ip.daddr, way->to, 16);
-  return (int)bpf_skb_store_bytes(skb, ETH_LENGTH, &ip, sizeof ip, BPF_F_RECOMPUTE_CSUM);
-}
-
-/* Makes the packet a reset. Whether the kernel shall still complete its checksum
- * can't be seen from here: it takes what the field holds for the sum of the pseudo
- * header then. So the window, which nobody reads in a reset, is chosen such that
- * this sum is the checksum, and the field is right in both cases. */
-static __always_inline int write_reset(struct __sk_buff* skb, const struct layer* layer, const struct notice_way* way,
-                                       be32 sequence, be32 acknowledged, u32 acknowledges) {
-  struct tcphdr tcp = {.source = way->from_port,
-                       .dest = way->to_port,
-                       .seq = sequence,
-                       .ack_seq = acknowledges ? acknowledged : 0,
-                       .doff = 5,
-                       .rst = 1,
-                       .ack = acknowledges ? 1 : 0};
-  u16 pseudo = fold(pseudo_sum(way->from, way->to, IPPROTO_TCP, sizeof tcp));
-  tcp.window = (u16)~fold(sum_of(&tcp, sizeof tcp, (u32)pseudo + pseudo));
-  tcp.check = pseudo;
-  if (write_ip(skb, layer, way, IPPROTO_TCP, sizeof tcp) != 0) return -1;
-  return (int)bpf_skb_store_bytes(skb, ETH_LENGTH + ip_length(layer), &tcp, sizeof tcp, BPF_F_RECOMPUTE_CSUM);
-}
-
-/* Makes the packet the ICMP error about itself. Where the kernel still completes the
- * checksum of the datagram that it was, that falls into the error's unused field: as a
- * zero of IPv4; of IPv6, where the sum has a pseudo header, as the sum of that. So it is
- * there from the beginning. */
-static __always_inline int write_prohibited(struct __sk_buff* skb, const struct layer* layer,
-                                            const struct notice_way* way) {
-  u32 v4 = layer->version == 4;
   struct {
-    u8 type, code;
-    u16 sum;
-    u16 unused[2];
-    u8 quote[sizeof(struct ipv6hdr) + 8];
-  } icmp = {.type = v4 ? 3 : 1, .code = v4 ? 13 : 1};
-  u32 quoted = ip_length(layer) + 8, length = 8 + quoted;
-  if (v4) {
-    if (bpf_skb_load_bytes(skb, ETH_LENGTH, icmp.quote, sizeof(struct iphdr) + 8) != 0) return -1;
-    icmp.sum = (u16)~fold(sum_of(&icmp, sizeof icmp, 0));
-  } else {
-    if (bpf_skb_load_bytes(skb, ETH_LENGTH, icmp.quote, sizeof icmp.quote) != 0) return -1;
-    u16 pseudo = fold(pseudo_sum(way->from, way->to, IPPROTO_ICMPV6, sizeof icmp));
-    if (layer->protocol == IPPROTO_UDP) icmp.unused[1] = pseudo;
-    icmp.sum = (u16)~fold(sum_of(&icmp, sizeof icmp, pseudo));
+    be32 sequence, acknowledged;
+  } at;
+  if ((packet->tcp_flags & TCP_RST) || bpf_skb_load_bytes(skb, layer->offset + 4, &at, sizeof at) != 0) {
+    return TC_ACT_SHOT;
   }
-  if (bpf_skb_change_tail(skb, ETH_LENGTH + ip_length(layer) + length, 0) != 0) return -1;
-  if (write_ip(skb, layer, way, v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6, length) != 0) return -1;
-  if (v4) {
-    return (int)bpf_skb_store_bytes(skb, ETH_LENGTH + sizeof(struct iphdr), &icmp, 8 + sizeof(struct iphdr) + 8,
-                                    BPF_F_RECOMPUTE_CSUM);
-  }
-  return (int)bpf_skb_store_bytes(skb, ETH_LENGTH + sizeof(struct ipv6hdr), &icmp, sizeof icmp, BPF_F_RECOMPUTE_CSUM);
+  if (bpf_skb_change_tail(skb, layer->offset + sizeof(struct tcphdr), 0) != 0) return TC_ACT_SHOT;
+  u32 acknowledges = packet->tcp_flags & TCP_ACK;
+  be32 after = bpf_htonl(bpf_ntohl(at.sequence) + 1); /* without ACK it was a SYN */
+  int written = write_reset(skb, layer->version, &back, acknowledges ? at.acknowledged : 0, after, !acknowledges);
+  return written == 0 ? send_back(skb, sender) : TC_ACT_SHOT;
 }
 
 /* The end of a packet of a cut flow, whose other end is at s->judgement.target. */
@@ -109,7 +56,7 @@ __noinline int tell_ends(struct __sk_buff* skb, struct scratch* s) {
   const struct notice_way there = {&packet->source, &packet->target, packet->source_port, packet->target_port};
   const struct notice_way back = {&packet->target, &packet->source, packet->target_port, packet->source_port};
   u8 sender[6];
-  if (layer->fragment || layer->offset != ETH_LENGTH + ip_length(layer)) return TC_ACT_SHOT;
+  if (layer->fragment || layer->offset != ETH_LENGTH + ip_length(layer->version)) return TC_ACT_SHOT;
   if (bpf_skb_load_bytes(skb, 6, sender, sizeof sender) != 0) return TC_ACT_SHOT;
   if (packet->protocol == IPPROTO_TCP) {
     struct {
@@ -122,19 +69,17 @@ __noinline int tell_ends(struct __sk_buff* skb, struct scratch* s) {
      * who missed it sends again. */
     if (!(packet->tcp_flags & TCP_RST)) {
       be32 after = bpf_htonl(bpf_ntohl(at.sequence) + 1); /* without ACK it was a SYN */
-      if (write_reset(skb, layer, &back, acknowledges ? at.acknowledged : 0, after, !acknowledges) != 0 ||
+      if (write_reset(skb, layer->version, &back, acknowledges ? at.acknowledged : 0, after, !acknowledges) != 0 ||
           set_macs(skb, sender) != 0) {
         return TC_ACT_SHOT;
       }
       bpf_clone_redirect(skb, skb->ifindex, 0);
     }
-    if (write_reset(skb, layer, &there, at.sequence, at.acknowledged, acknowledges) != 0) return TC_ACT_SHOT;
+    if (write_reset(skb, layer->version, &there, at.sequence, at.acknowledged, acknowledges) != 0) return TC_ACT_SHOT;
     int action = hand_to(skb, s->judgement.target, packet->vpc);
     return action < 0 ? TC_ACT_SHOT : action;
   }
   if (packet->flags & PACKET_ICMP_ERROR) return TC_ACT_SHOT;
-  if (write_prohibited(skb, layer, &back) != 0) return TC_ACT_SHOT;
-  if (set_macs(skb, sender) != 0) return TC_ACT_SHOT;
-  bpf_skb_change_type(skb, PACKET_HOST);
-  return (int)bpf_redirect_peer(skb->ifindex, 0);
+  int written = write_prohibited(skb, layer->version, layer->protocol, &back);
+  return written == 0 ? send_back(skb, sender) : TC_ACT_SHOT;
 }

@@ -4,9 +4,11 @@
  * or before whatever else stands there: it takes what belongs to a gateway
  * and leaves all else as it is. from_border stands at the machine's side of each
  * gateway and sees what a VPC sends out, translated already: to another gateway,
- * or to the uplink. So no chain of the machine's firewall sees any of it.
+ * or to the uplink. So no chain of the machine's firewall sees any of it. What is for
+ * the machine itself is refused.
  */
 #include "bpf/border.h"
+#include "bpf/notice.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -45,6 +47,31 @@ static __always_inline u32 exit_of(const struct address* source) {
   return routed ? routed->exit : 0;
 }
 
+/* Tells the sender, by the way that the packet came: the gateway knows whose it is. */
+__noinline int refuse(struct __sk_buff* skb, const struct ends* ends) {
+  if (!ends) return TC_ACT_SHOT;
+  const struct notice_way back = {&ends->target, &ends->source, 0, 0};
+  u32 version = skb->protocol == bpf_htons(ETH_P_IP) ? 4 : 6;
+  if (ends->first || ends->later || ends->offset != ip_length(version)) return TC_ACT_SHOT;
+  if (ends->protocol == IPPROTO_TCP) {
+    struct tcphdr tcp;
+    if (load(skb, ends->offset, &tcp, sizeof tcp) != 0 || tcp.rst) return TC_ACT_SHOT;
+    const struct notice_way way = {&ends->target, &ends->source, tcp.dest, tcp.source};
+    be32 after = bpf_htonl(bpf_ntohl(tcp.seq) + 1); /* without ACK it was a SYN */
+    if (bpf_skb_change_tail(skb, ETH_LENGTH + ends->offset + sizeof tcp, 0) != 0) return TC_ACT_SHOT;
+    if (write_reset(skb, version, &way, tcp.ack ? tcp.ack_seq : 0, after, !tcp.ack) != 0) return TC_ACT_SHOT;
+  } else {
+    u8 type = 0;
+    if (ends->protocol == IPPROTO_ICMP || ends->protocol == IPPROTO_ICMPV6) {
+      if (load(skb, ends->offset, &type, sizeof type) != 0) return TC_ACT_SHOT;
+      /* Requests alone are answered, never an error. */
+      if (type != (version == 4 ? 8 : 128)) return TC_ACT_SHOT;
+    }
+    if (write_prohibited(skb, version, ends->protocol, &back) != 0) return TC_ACT_SHOT;
+  }
+  return (int)bpf_redirect_peer(skb->ifindex, 0);
+}
+
 SEC("tc")
 int from_border(struct __sk_buff* skb) {
   struct ends ends = {};
@@ -54,7 +81,10 @@ int from_border(struct __sk_buff* skb) {
   if (machine && machine->kind == MACHINE_INSIDE) return TC_ACT_OK;
   u32 owner = owner_of(&ends);
   if (owner) return enter(owner);
-  if (machine) return drop(BORDER_MACHINE);
+  if (machine) {
+    drop(BORDER_MACHINE);
+    return refuse(skb, &ends);
+  }
   u32 exit = exit_of(&ends.source);
   return exit ? bpf_redirect_neigh(exit, NULL, 0, 0) : drop(BORDER_NO_EXIT);
 }

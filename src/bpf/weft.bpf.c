@@ -24,13 +24,15 @@ static __always_inline void begin(const struct __sk_buff* skb, struct scratch* s
 /* Parses, judges, delivers. `sender` is the TNI's slot, 0 for a gateway. */
 static __always_inline int carry(struct __sk_buff* skb, struct scratch* s, u32 sender, u32 vpc) {
   int reason = parse(skb, s);
-  if (reason == CONTINUE) reason = judge(s, SCRATCH_PACKET);
+  if (reason != CONTINUE) return drop(s, sender, (u32)reason);
+  reason = (int)judge(s, SCRATCH_PACKET);
   switch (reason) {
     case REASON_Established:
     case REASON_RuleMatch:
     case REASON_Related:
     case REASON_Resolver: return deliver(skb, s, sender, vpc);
     case REASON_Revoked: drop(s, sender, REASON_Revoked); return tell_ends(skb, s);
+    case REASON_NoRoute: drop(s, sender, REASON_NoRoute); return sender ? tell_sender(skb, s) : TC_ACT_SHOT;
     default: return drop(s, sender, (u32)reason);
   }
 }
@@ -82,6 +84,14 @@ int start_sweep(struct __sk_buff* skb) {
   return bpf_timer_start(&at->timer, SWEEP_TICK, 0) == 0 ? TC_ACT_OK : TC_ACT_SHOT;
 }
 
+/* What parse() says of the addresses. */
+static __always_inline int check_addresses(const struct packet* packet) {
+  const u8 *from = packet->source.bytes, *to = packet->target.bytes;
+  int answer = is_v4(&packet->source) ? check_v4_source(from[12]) : check_v6_source(from);
+  if (answer != CONTINUE) return answer;
+  return is_v4(&packet->target) ? check_v4_target(to[12]) : check_v6_target(to);
+}
+
 /* The judge alone, for tests: the packet's payload is a struct probe, so that
  * the time and the sender are the test's to choose. */
 SEC("tc")
@@ -91,12 +101,38 @@ int judge_probe(struct __sk_buff* skb) {
   if (!s || (void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
   s->packet = probe->packet;
   __builtin_memset(&s->judgement, 0, sizeof s->judgement);
-  u32 reason = judge(s, SCRATCH_PROBE);
+  int addresses = check_addresses(&s->packet);
+  u32 reason = addresses == CONTINUE ? judge(s, SCRATCH_PROBE) : (u32)addresses;
   probe = (void*)(long)skb->data + ETH_LENGTH + 2;
   if ((void*)(probe + 1) > (void*)(long)skb->data_end) return TC_ACT_SHOT;
   s->judgement.reason = reason;
   probe->judgement = s->judgement;
   return TC_ACT_OK;
+}
+
+/* What from_tni or from_gateway would answer to this packet at this device, for a trace:
+ * the reason. It goes nowhere, and opens no flow, as if it were a reset. */
+SEC("tc")
+int trace_probe(struct __sk_buff* skb) {
+  struct scratch* s = get_scratch(SCRATCH_PROBE);
+  u32 device = skb->ifindex, slot = device % MOST_TNIS;
+  if (!s) return REASON_Malformed;
+  begin(skb, s);
+  u32* gateway_of = bpf_map_lookup_elem(&gateways, &device);
+  if (gateway_of) {
+    s->packet.vpc = *gateway_of;
+  } else {
+    struct tni* tni = bpf_map_lookup_elem(&tnis, &slot);
+    if (!tni || tni->id == 0 || tni->ifindex != device) return REASON_UnknownDevice;
+    s->packet.tni = slot;
+    s->packet.vpc = tni->vpc;
+    int answer = skb->protocol == bpf_htons(ETH_P_IP) ? CONTINUE : answer_neighbour(skb, tni);
+    if (answer != CONTINUE) return answer;
+  }
+  int reason = parse(skb, s);
+  if (reason != CONTINUE) return reason;
+  s->packet.tcp_flags = TCP_RST;
+  return (int)judge(s, SCRATCH_PROBE);
 }
 
 /* And the sweep alone, of all slots, at the probe's time. */

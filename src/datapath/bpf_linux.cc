@@ -36,6 +36,7 @@ Bpf& Bpf::operator=(Bpf&& other) noexcept {
   vpcs = other.vpcs;
   endpoints = other.endpoints;
   ranges = other.ranges;
+  machine = other.machine;
   sets = other.sets;
   prefixes = other.prefixes;
   identities = other.identities;
@@ -96,6 +97,7 @@ Result<> Bpf::load(const Options& options) {
   take(vpcs, "vpcs", maps.vpcs);
   take(endpoints, "endpoints", maps.endpoints);
   take(ranges, "ranges", maps.ranges);
+  take(machine, "machine", maps.machine);
   take(sets, "sets", maps.sets);
   take(prefixes, "prefixes", maps.prefixes);
   take(identities, "identities", maps.identities);
@@ -140,6 +142,7 @@ Result<std::vector<std::string>> Bpf::restore_pins() const {
 }
 
 int Bpf::judge_probe() const { return bpf_program__fd(skeleton_->progs.judge_probe); }
+int Bpf::trace_probe() const { return bpf_program__fd(skeleton_->progs.trace_probe); }
 int Bpf::sweep_probe() const { return bpf_program__fd(skeleton_->progs.sweep_probe); }
 
 Result<> Bpf::start_sweep() const {

@@ -68,6 +68,8 @@ class Datapath {
 
   // The device of a VPC's gateway in the instance's namespace; 0: it is gone.
   Result<> set_gateway(const model::VpcId& vpc, int ifindex);
+  // The addresses by which others know the machine: published ports are there.
+  Result<> know_machine(const std::set<net::Address>& addresses);
   // Of which VPCs it knows a gateway.
   const std::map<model::VpcId, int>& gateways() const { return gateways_; }
   // VPCs that have a TNI attached here.
@@ -80,6 +82,7 @@ class Datapath {
   const std::map<std::string, std::string>& problems() const { return problems_; }
   const Bpf& bpf() const { return bpf_; }
   Links& links() { return *links_; }
+  const Links& links() const { return *links_; }
 
   std::optional<uint32_t> slot_of(const model::TniId& id) const { return tni_slots_.find(id.text); }
   std::optional<uint32_t> slot_of(const model::VpcId& id) const { return vpc_slots_.find(id.text); }
@@ -119,6 +122,7 @@ class Datapath {
         vpcs_(bpf_.vpcs),
         endpoints_(bpf_.endpoints),
         ranges_(bpf_.ranges),
+        machine_(bpf_.machine),
         policy_({}) {}
   Result<> adopt();
   void attempt(const std::string& what, Result<> result);
@@ -174,6 +178,7 @@ class Datapath {
   KeptMap<uint32_t, abi::vpc> vpcs_;
   KeptMap<abi::endpoint_key, abi::endpoint> endpoints_;
   KeptMap<abi::range_key, uint32_t> ranges_;
+  KeptMap<abi::address, uint32_t> machine_;
   std::unique_ptr<Links> links_;
   std::optional<Insides> insides_;
   std::optional<os::Monitor> monitor_;

@@ -123,7 +123,7 @@ Result<> Datapath::put_vpc(const model::State&, const model::Vpc& vpc) {
   const auto gateway = gateways_.find(vpc.id);
   TRY_VOID(vpcs_.put(*slot, {.id = number_of(vpc.id.text),
                              .gateway = gateway == gateways_.end() ? 0 : static_cast<uint32_t>(gateway->second),
-                             .internet = vpc.internet == model::Internet::Attached,
+                             .internet = internet_of(vpc),
                              .version = version_of_ranges(vpc),
                              .zero = 0}));
   TRY_VOID(move_generation());
@@ -525,6 +525,20 @@ Result<> Datapath::set_gateway(const model::VpcId& vpc, int ifindex) {
   if (!row) return error(Code::NotFound, "VPC {} has no row in the data path", vpc.text);
   row->gateway = static_cast<uint32_t>(ifindex);
   return vpcs_.put(slot, *row);
+}
+
+Result<> Datapath::know_machine(const std::set<net::Address>& addresses) {
+  std::set<abi::address, ByBytes<abi::address>> wanted;
+  for (const net::Address& address : addresses) wanted.insert(address_of(address));
+  std::vector<abi::address> gone;
+  for (const auto& [address, row] : machine_.rows()) {
+    if (!wanted.contains(address)) gone.push_back(address);
+  }
+  for (const abi::address& address : gone) TRY_VOID(machine_.remove(address));
+  for (const abi::address& address : wanted) {
+    if (!machine_.find(address)) TRY_VOID(machine_.put(address, 1));
+  }
+  return {};
 }
 
 std::set<model::VpcId> Datapath::vpcs_here() const {

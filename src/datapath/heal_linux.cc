@@ -316,6 +316,7 @@ Passes Datapath::passes_over_maps() {
   add_kept(vpcs_, fit_bytes<abi::vpc>);
   add_kept(endpoints_, fit_bytes<abi::endpoint>);
   add_kept(ranges_, fit_bytes<uint32_t>);
+  add_kept(machine_, fit_bytes<uint32_t>);
   add_wanted(
       passes, bpf_.tnis, tnis_.rows(),
       [this](const auto& entry) {
@@ -333,6 +334,7 @@ Passes Datapath::passes_over_maps() {
   add_strays(gateway_devices_);
   add_strays(endpoints_);
   add_strays(ranges_);
+  add_strays(machine_);
 
   // The policy, from what is asked last to what is asked first: a way that is put
   // back leads to something.

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "bpf/abi.h"
 
 namespace weft::datapath {
 
@@ -60,6 +61,11 @@ uint32_t salt_of(const model::Tni& tni) {
   for (const net::Address& address : tni.addresses()) hash.add(address.text());
   const auto salt = static_cast<uint32_t>(hash.value() ^ (hash.value() >> 32));
   return salt == 0 ? 1 : salt;
+}
+
+uint32_t internet_of(const model::Vpc& vpc) {
+  return (model::leads_out(vpc, net::Family::V4) ? uint32_t{abi::INTERNET_V4} : 0) |
+         (model::leads_out(vpc, net::Family::V6) ? uint32_t{abi::INTERNET_V6} : 0);
 }
 
 uint32_t version_of_ranges(const model::Vpc& vpc) {

@@ -47,6 +47,8 @@ uint32_t salt_of(const model::Tni& tni);
 // A number that differs when the VPC's ranges do: flows through its gateway are
 // judged again.
 uint32_t version_of_ranges(const model::Vpc& vpc);
+// INTERNET_* of bpf/abi.h.
+uint32_t internet_of(const model::Vpc& vpc);
 uint64_t number_of(const std::string& id);  // the 16 digits of any id
 
 }  // namespace weft::datapath

@@ -28,10 +28,11 @@ class PaperKernel {
   static constexpr char kBpffs[] = "/run/bpf";
   static constexpr char kPins[] = "/run/bpf/weft";
 
-  static Result<std::unique_ptr<PaperKernel>> open(uint32_t most_flows) {
+  static Result<std::unique_ptr<PaperKernel>> open(uint32_t most_flows, const std::set<net::Address>& machine = {}) {
     TRY_VOID(os::mount_bpffs(kBpffs));
     std::unique_ptr<PaperKernel> kernel(new PaperKernel(TRY(Bpf::open({.pins = kPins, .most_flows = most_flows}))));
     TRY_VOID(stop_sweep());
+    for (const net::Address& address : machine) TRY_VOID(kernel->bpf_.machine.put(address_of(address), 1));
     return kernel;
   }
   static Result<> close() { return os::unmount_bpffs(kBpffs); }
@@ -222,7 +223,7 @@ class PaperKernel {
     const uint32_t slot = *vpc_slots_.take(vpc.id.text);
     TRY_VOID(bpf_.vpcs.put(slot, {.id = number_of(vpc.id.text),
                                   .gateway = 5,
-                                  .internet = vpc.internet == model::Internet::Attached,
+                                  .internet = internet_of(vpc),
                                   .version = version_of_ranges(vpc),
                                   .zero = 0}));
     for (const net::Prefix& range : ranges_of(vpc)) TRY_VOID(bpf_.ranges.put(range_key(slot, range), slot));

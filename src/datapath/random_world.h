@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,7 @@ class RandomWorld {
     net::Address here = pick(near.addresses());
     if (rng_.one_in(12)) here = some_address();
     net::Address there = pick(pick(beside)->addresses());
+    if (rng_.one_in(12)) there = nobody(here.family());
     const uint64_t dice = rng_.below(100);
     if (dice < 12) there = outside(here.family());
     if (dice >= 12 && dice < 20) there = resolver(state, near);
@@ -132,6 +134,9 @@ class RandomWorld {
     return tni != nullptr && tni->vpc == packet.vpc && !tni->workload.empty();
   }
 
+  // By which others know the machine.
+  static std::set<net::Address> machine() { return {address("192.0.2.6"), address("2001:db8::6")}; }
+
   static constexpr uint64_t kVpcs = 3, kGroups = 4, kRules = 28, kLists = 2, kTnis = 6;
   static model::VpcId vpc_id(uint64_t v) { return {name("vpc", 1 + v)}; }
 
@@ -157,15 +162,16 @@ class RandomWorld {
     command.operations.emplace_back(model::Remove{std::move(id)});
   }
 
-  // The first two VPCs have the same ranges.
+  // The first two VPCs have the same ranges. The IPv6 addresses of the last leave as they are.
   static model::Vpc vpc(uint64_t v) {
     return {.id = vpc_id(v),
             .name = "v" + std::to_string(v),
             .cidrs = {prefix(v < 2 ? "10.0.0.0/16" : "10.1.0.0/16")},
-            .cidr6 = prefix("fd00:1::/56"),
+            .cidr6 = prefix((range6(v) + "::/56").c_str()),
             .default_group = group_id(v, 0),
             .internet = v == 0 ? model::Internet::None : model::Internet::Attached};
   }
+  static std::string range6(uint64_t v) { return v < 2 ? "fd00:1" : "2001:db8:1"; }
   void found_vpc(uint64_t v, std::vector<model::Operation>& operations) {
     const model::MachineId machine{name("m", 1)};
     operations.emplace_back(model::Put{model::Machine{.id = machine, .name = "m"}});
@@ -190,7 +196,7 @@ class RandomWorld {
                                    .name = "s" + third,
                                    .vpc = vpc_id(v),
                                    .cidr = prefix(((v < 2 ? "10.0." : "10.1.") + third + ".0/24").c_str()),
-                                   .cidr6 = prefix(("fd00:1:0:" + third + "::/64").c_str())}});
+                                   .cidr6 = prefix((range6(v) + (v < 2 ? ":0:" : ":") + third + "::/64").c_str())}});
     }
     for (uint64_t n = 0; n < kTnis; ++n) {
       operations.emplace_back(model::Put{model::Workload{.id = workload_id(v, n),
@@ -329,13 +335,21 @@ class RandomWorld {
   net::Address outside(net::Family family) {
     if (family == net::Family::V4)
       return address(pick(std::vector<const char*>{"192.0.2.5", "198.51.100.7", "192.0.2.6"}));
-    return address(pick(std::vector<const char*>{"2001:db8::5", "2001:db8::1:0:0:7"}));
+    return address(pick(std::vector<const char*>{"2001:db8::5", "2001:db8::1:0:0:7", "2001:db8::6"}));
+  }
+  // What no single host has.
+  net::Address nobody(net::Family family) {
+    if (family == net::Family::V4)
+      return address(pick(std::vector<const char*>{"224.0.0.1", "255.255.255.255", "127.0.0.1", "0.0.0.7"}));
+    return address(pick(std::vector<const char*>{"ff02::1", "ff0e::5", "::1", "::"}));
   }
   net::Address some_address() {
-    return address(pick(std::vector<const char*>{"10.0.0.4", "10.0.0.77", "10.0.1.5", "10.1.0.4", "10.0.0.1",
-                                                 "10.0.0.2", "10.0.0.255", "192.0.2.4", "192.0.2.1", "169.254.169.254",
-                                                 "fd00:1::5", "fd00:1:0:1::4", "fd00:1::1", "fd00:1::2", "fd00:2::1",
-                                                 "fe80::1", "2001:db8::5"}));
+    return address(pick(std::vector<const char*>{
+        "10.0.0.4",        "10.0.0.77", "10.0.1.5",  "10.1.0.4",        "10.0.0.1",      "10.0.0.2",
+        "10.0.0.255",      "192.0.2.4", "192.0.2.1", "169.254.169.254", "169.254.0.1",   "224.0.0.1",
+        "255.255.255.255", "240.0.0.1", "127.0.0.1", "0.0.0.0",         "fd00:1::5",     "fd00:1:0:1::4",
+        "fd00:1::1",       "fd00:1::2", "fd00:2::1", "fe80::1",         "fd00:ec2::254", "ff02::1",
+        "ff05::2",         "::1",       "::",        "2001:db8::5",     "2001:db8:1::5", "2001:db8:1::1"}));
   }
   net::Address resolver(const model::State& state, const model::Tni& near) {
     const model::Subnet& subnet = state.get(near.subnet);

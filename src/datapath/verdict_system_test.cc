@@ -50,7 +50,7 @@ class ThreeVerdicts : public os::Isolated {
  protected:
   void SetUp() override {
     Isolated::SetUp();
-    auto opened = PaperKernel::open(kMostFlows);
+    auto opened = PaperKernel::open(kMostFlows, RandomWorld::machine());
     ASSERT_TRUE(opened.ok()) << opened.error().what;
     kernel_ = std::move(*opened);
   }
@@ -171,10 +171,11 @@ class ThreeVerdicts : public os::Isolated {
   // Far from the kernel's own clock, which the programs must not look at here.
   base::WallTime now_{1'000'000'000'000'000'000};
   std::unique_ptr<PaperKernel> kernel_;
-  model::FlowJudge by_nouns_{{.most_flows = kMostFlows}};
-  model::FlowJudge by_tables_{{.most_flows = kMostFlows, .rules = [this](const model::State&, base::WallTime now) {
-                                 return kernel_->compiled_rules(now);
-                               }}};
+  model::FlowJudge by_nouns_{{.most_flows = kMostFlows, .machine = RandomWorld::machine()}};
+  model::FlowJudge by_tables_{
+      {.most_flows = kMostFlows,
+       .rules = [this](const model::State&, base::WallTime now) { return kernel_->compiled_rules(now); },
+       .machine = RandomWorld::machine()}};
   std::deque<model::Packet> recent_;
   std::map<Reason, uint64_t> seen_;
   uint64_t packets_ = 0, allowed_ = 0;
@@ -210,9 +211,10 @@ TEST_F(ThreeVerdicts, AgreeOverCommandsPacketsAndTime) {
   std::printf("%llu packets, %llu allowed\n", static_cast<unsigned long long>(packets_),
               static_cast<unsigned long long>(allowed_));
   EXPECT_GE(allowed_ * 10, packets_ * 3) << "too few packets pass to mean anything";
-  for (const Reason reason : {Reason::RuleMatch, Reason::Established, Reason::Related, Reason::Resolver,
-                              Reason::SourceCheck, Reason::EgressDenied, Reason::IngressDenied, Reason::NoRoute,
-                              Reason::NoEndpoint, Reason::Revoked, Reason::FlowQuota, Reason::GatewaySource}) {
+  for (const Reason reason :
+       {Reason::RuleMatch, Reason::Established, Reason::Related, Reason::Resolver, Reason::SourceCheck,
+        Reason::EgressDenied, Reason::IngressDenied, Reason::NoRoute, Reason::NoEndpoint, Reason::Revoked,
+        Reason::FlowQuota, Reason::GatewaySource, Reason::Multicast}) {
     std::printf("  %-16s %5.2f %%\n", std::string(model::text_of(reason)).c_str(),
                 100.0 * static_cast<double>(seen_[reason]) / static_cast<double>(packets_));
     EXPECT_GE(seen_[reason] * 100, packets_) << "too few packets end as " << model::text_of(reason);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "base/text.h"
 #include "datapath/interface.h"
@@ -131,10 +132,21 @@ Check check_mtu(const MachineFacts& facts) {
 
 Check check_resolvers(const DoctorOptions& options, const MachineFacts& facts) {
   std::vector<std::string> usable;
+  std::set<net::Family> families;
   for (const net::Address& resolver : facts.resolvers) {
-    if (!resolver.is_loopback()) usable.push_back(resolver.text());
+    if (resolver.is_loopback()) continue;
+    usable.push_back(resolver.text());
+    families.insert(resolver.family());
   }
-  if (!usable.empty()) return {"resolvers", Health::Good, fmt::format("{}", fmt::join(usable, ", ")), ""};
+  if (!usable.empty()) {
+    std::string what = fmt::format("{}", fmt::join(usable, ", "));
+    if (families.size() == 1) {
+      // Translation doesn't cross families.
+      what += fmt::format("; the machine has no {0} name server, so resolvers refuse what asks them over {0}",
+                          families.contains(net::Family::V4) ? "IPv6" : "IPv4");
+    }
+    return {"resolvers", Health::Good, what, ""};
+  }
   const std::string advice = "name a server in " + options.resolv_conf + " that answers on an address of its own";
   if (facts.resolvers.empty()) {
     return {"resolvers", Health::Warning, "the machine names no server: workloads resolve no name outside", advice};

@@ -123,6 +123,10 @@ TEST(Doctor, AnUplinkThatIsMissingTakenOrNarrow) {
 
 TEST(Doctor, AServerThatWorkloadsCannotAsk) {
   MachineFacts facts = healthy();
+  EXPECT_THAT(check_named(facts, "resolvers").what,
+              ::testing::HasSubstr("192.0.2.53; the machine has no IPv6 name server"));
+  facts.resolvers = {address("192.0.2.53"), address("2001:db8::53")};
+  EXPECT_EQ(check_named(facts, "resolvers").what, "192.0.2.53, 2001:db8::53");
   facts.resolvers = {};
   expect_one(facts, "resolvers", Health::Warning, "names no server");
   facts.resolvers = {address("127.0.0.53"), address("::1")};

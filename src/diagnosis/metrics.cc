@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "bpf/gateway_abi.h"
 #include "diagnosis/prometheus.h"
 
 namespace weft::diagnosis {
@@ -31,6 +32,10 @@ void write_instance(const Measured& measured, Prometheus& out) {
   }
 }
 
+// By enum border_reason: `machine` is what was for the machine itself, and no published port.
+constexpr std::array<std::string_view, abi::BORDER_REASONS> kBorderReasons = {"not-ip", "machine", "no-exit",
+                                                                              "no-gateway"};
+
 void write_datapath(const Measured& measured, Prometheus& out) {
   out.gauge("weft_flows", "Open flows.");
   out.sample(measured.flows);
@@ -40,6 +45,11 @@ void write_datapath(const Measured& measured, Prometheus& out) {
   out.sample(measured.events_lost);
   out.counter("weft_dropped_packets_total", "Packets that were dropped, by reason.");
   for (const auto& [reason, count] : measured.drops) out.sample(count, {{"reason", text_of(reason)}});
+  if (measured.border_drops.empty()) return;
+  out.counter("weft_border_dropped_packets_total", "Packets between gateways and the machine that were dropped.");
+  for (size_t i = 0; i < measured.border_drops.size() && i < kBorderReasons.size(); ++i) {
+    out.sample(measured.border_drops[i], {{"reason", kBorderReasons[i]}});
+  }
 }
 
 // A value of every TNI, one family.

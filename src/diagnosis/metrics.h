@@ -39,6 +39,7 @@ struct Measured {
   uint64_t problems = 0;
   uint64_t flows = 0, most_flows = 0, events_lost = 0;
   std::map<model::Reason, uint64_t> drops;  // packets
+  std::vector<uint64_t> border_drops;       // packets, by enum border_reason; empty: nobody counts them
   std::vector<TniSample> tnis;
   std::vector<RuleSample> rules;
   uint64_t tnis_left_out = 0, rules_left_out = 0;

@@ -56,6 +56,12 @@ weft_flow_log_lost_total 0
 # TYPE weft_dropped_packets_total counter
 weft_dropped_packets_total{reason="egress-denied"} 5
 weft_dropped_packets_total{reason="ingress-denied"} 6
+# HELP weft_border_dropped_packets_total Packets between gateways and the machine that were dropped.
+# TYPE weft_border_dropped_packets_total counter
+weft_border_dropped_packets_total{reason="not-ip"} 0
+weft_border_dropped_packets_total{reason="machine"} 3
+weft_border_dropped_packets_total{reason="no-exit"} 0
+weft_border_dropped_packets_total{reason="no-gateway"} 0
 # HELP weft_tni_packets_total Packets of an interface, as its workload sees the direction.
 # TYPE weft_tni_packets_total counter
 weft_tni_packets_total{tni="tni-0000000000000001",name="web",vpc="shop",direction="in"} 1
@@ -90,6 +96,7 @@ Measured measured() {
   measured.flows = 7;
   measured.most_flows = 1000;
   measured.drops = {{model::Reason::EgressDenied, 5}, {model::Reason::IngressDenied, 6}};
+  measured.border_drops = {0, 3, 0, 0};
   measured.tnis = {{world.web, "web", "shop", {.in = {1, 2}, .out = {3, 4}, .drops = 5, .flows = 6}}};
   measured.rules = {{model::rule_of_number(9), "front", 8}};
   return measured;

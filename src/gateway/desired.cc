@@ -21,7 +21,6 @@ namespace {
 
 constexpr Family kFamilies[] = {Family::V4, Family::V6};
 constexpr uint32_t kIpv6Metric = 1024;  // what the kernel makes of none
-const Prefix kUla = *Prefix::parse("fc00::/7");
 // The far ends of `in` and `out`, known by no one else. Their MACs are given.
 const Address kNextHop[] = {*Address::parse("169.254.0.1"), *Address::parse("fe80::1")};
 
@@ -229,7 +228,7 @@ class Compiler {
 
   std::optional<Prefix> routed_range(const Vpc& vpc) {
     if (!vpc.cidr6) return std::nullopt;
-    if (kUla.contains(*vpc.cidr6)) {
+    if (!model::leads_out(vpc, Family::V6)) {
       // That of the default VPC was nobody's choice, and is for talking inside.
       if (vpc.name != "default")
         problem(vpc.id.text,
@@ -323,6 +322,14 @@ std::optional<Alias> parse_alias(std::string_view text) {
   return Alias{.vpc = {std::string(words[0])},
                .place = {static_cast<uint32_t>(*slot), ports.ok() ? std::optional(*ports) : std::nullopt},
                .block = static_cast<uint32_t>(*block)};
+}
+
+std::set<net::Address> Desired::machine() const {
+  std::set<net::Address> known;
+  for (const auto& [address, row] : border.addresses) {
+    if (row.kind == Border::Kind::Outside) known.insert(address);
+  }
+  return known;
 }
 
 Places allot_places(const State& state, const MachineFacts& facts, const model::MachineId& self, const Places& held,

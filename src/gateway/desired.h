@@ -106,6 +106,8 @@ struct Desired {
   PortSet reserved;  // ports that the kernel shall hand out to nobody
   std::vector<Problem> problems;
   bool operator==(const Desired&) const = default;
+
+  std::set<net::Address> machine() const;  // the addresses by which others know it
 };
 
 Places allot_places(const model::State& state, const MachineFacts& facts, const model::MachineId& self,

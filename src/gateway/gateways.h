@@ -10,6 +10,8 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,7 @@ class Gateways {
 
   struct Outcome {
     std::map<model::VpcId, int> devices;  // in the instance's namespace, of the gateways that are whole
+    std::set<net::Address> machine;       // by which others know it
     std::vector<std::string> done;        // steps that were carried out
     // What somebody else had taken away: done though nothing else was wanted than before.
     std::vector<std::string> repaired;
@@ -33,6 +36,9 @@ class Gateways {
 
   // What reconcile would do.
   Result<Plan> plan(const model::State& state, const model::MachineId& self);
+
+  // What the last turn wanted; none before the first.
+  const std::optional<Desired>& desired() const { return desired_; }
 
   // Packets from gateways that were dropped at the border, by enum border_reason.
   Result<std::vector<uint64_t>> drops() const { return programs_->drops(); }

@@ -105,8 +105,8 @@ TEST_P(OnMachine, AVpcWithoutInternetAsksTheResolverOnly) {
   const Answerer tcp(outside_, "outside", {kOutside, 0});
   reconcile(World().state());
   EXPECT_EQ(call(safe_, {"10.0.1.2", 53, Kind::Udp}), "dns 192.0.2.10");
-  EXPECT_EQ(call(safe_, {kOutside, tcp.port()}, Expect::Silence), "silence");
-  EXPECT_THAT(run(safe_, {"ping", "-c1", "-W1", kOutside}), HasSubstr("0 received"));
+  EXPECT_EQ(call(safe_, {kOutside, tcp.port()}), "refused");
+  EXPECT_THAT(run(safe_, {"ping", "-c1", "-W1", kOutside}), HasSubstr("Packet filtered"));
 }
 
 TEST_P(OnMachine, TheResolverAnswersUnderEveryAddressOfIt) {
@@ -175,7 +175,8 @@ TEST_P(OnMachine, NothingElseIsOpen) {
     EXPECT_THAT(call(outside_, {kMachine, port}, Expect::Silence), Not(HasSubstr("web"))) << port;
   }
   // The machine's own ports and addresses from inside.
-  EXPECT_EQ(call(web_, {kMachine, open.port()}, Expect::Silence), "silence");
+  EXPECT_EQ(call(web_, {kMachine, open.port()}), "refused");
+  EXPECT_THAT(run(web_, {"ping", "-c1", "-W1", kMachine}), HasSubstr("Packet filtered"));
   EXPECT_GT(gateways().drops()->at(abi::BORDER_MACHINE), 0u);
   for (const std::string never : {"169.254.64.1", "169.254.169.254", "127.0.0.1", "192.0.2.255", "224.0.0.1"}) {
     EXPECT_THAT(call(web_, {never, metadata.port()}, Expect::Silence), Not(HasSubstr("machine"))) << never;

@@ -61,6 +61,8 @@ json translated() { return match({{"ct", {{"key", "status"}}}}, "dnat", "in"); }
 json state(std::initializer_list<const char*> names) { return match({{"ct", {{"key", "state"}}}}, json(names), "in"); }
 json accept() { return {{"accept", nullptr}}; }
 json drop() { return {{"drop", nullptr}}; }
+json reset() { return {{"reject", {{"type", "tcp reset"}}}}; }
+json prohibit() { return {{"reject", {{"type", "icmpx"}, {"expr", "admin-prohibited"}}}}; }
 json dnat(const Address& target, std::optional<uint16_t> port) {
   json body = {{"family", ip(target.family())}, {"addr", target.text()}};
   if (port) body["port"] = *port;
@@ -137,10 +139,15 @@ void add_pass(const Ruleset& rules, Transaction& out) {
   if (rules.routed) {
     json never = json::array();
     for (const char* range : kLinkLocal6) never.push_back(value(*Prefix::parse(range)));
+    const json inside = set_in(rules.inside, Family::V6);
+    for (const json& range : inside["set"]) never.push_back(range);
     out.rule("pass", {from("in"), to("out"), match(field("ip6", "daddr"), {{"set", never}}, "!="),
                       source(Family::V6, value(*rules.routed)), accept()});
     out.rule("pass", {from("out"), to("in"), target(Family::V6, value(*rules.routed)), accept()});
   }
+  // Whoever sends what doesn't pass is told at once.
+  out.rule("pass", {from("in"), protocols({"tcp"}), reset()});
+  out.rule("pass", {from("in"), prohibit()});
 }
 
 void add_leave(const Ruleset& rules, Transaction& out) {

@@ -2,7 +2,7 @@
 // `nft -j -f -` takes (libnftables-json(5)).
 //
 //   enter  before routing: who asks the resolver or a published port gets there
-//   pass   what may cross the gateway, and nothing else
+//   pass   what may cross the gateway, and nothing else; the VPC is told what doesn't
 //   leave  after routing: what leaves has the machine's address and a port of its
 //          share; what comes from the machine or from the VPC itself through a
 //          published port has the router's

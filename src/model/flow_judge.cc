@@ -99,6 +99,8 @@ RuleOf FlowJudge::model_rules(const State& state, base::WallTime now) {
 }
 
 Verdict FlowJudge::step(const State& state, base::WallTime now, const Packet& packet) {
+  const Reason addresses = check_addresses(packet.source.address, packet.target.address);
+  if (addresses != Reason::None) return {.reason = addresses};
   if (packet.inner) {
     if (auto related = relate(state, now, packet)) return *related;
   }
@@ -131,15 +133,17 @@ void FlowJudge::sweep(const State& state, base::WallTime now) {
 // What the rules say today of the one who opened the flow.
 Verdict FlowJudge::ask(const State& state, base::WallTime now, const FlowKey& key, const Flow& flow) const {
   const bool on_time = !flow.deadline || now < *flow.deadline;
+  const net::Address& target = key.ends[1 - flow.opener].address;
   return judge(state,
                {.vpc = key.vpc,
                 .sender = flow.ends[flow.opener].tni,
                 .source = key.ends[flow.opener].address,
-                .target = key.ends[1 - flow.opener].address,
+                .target = target,
                 .protocol = key.protocol,
                 .selector = flow.selector,
                 .egress_kept = flow.egress_kept && on_time,
-                .ingress_kept = flow.ingress_kept && on_time},
+                .ingress_kept = flow.ingress_kept && on_time,
+                .outside = options_.machine.contains(target) ? Outside::Machine : Outside::Internet},
                options_.rules(state, now));
 }
 

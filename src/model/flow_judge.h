@@ -9,6 +9,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "model/verdict.h"
@@ -94,6 +95,7 @@ class FlowJudge {
   struct Options {
     size_t most_flows = 1 << 20;
     Rules rules = model_rules;
+    std::set<net::Address> machine = {};  // by which others know it
   };
   static RuleOf model_rules(const State& state, base::WallTime now);
 

@@ -318,5 +318,48 @@ TEST_F(FlowJudgeTest, ATniMayHaveAQuarterOfWhatIsFree) {
   EXPECT_EQ(step(flood), "rule");
 }
 
+// What a gateway would have to drop is judged before it gets there.
+TEST_F(FlowJudgeTest, OutsideIsOnlyWhatTheGatewayCanReach) {
+  uint16_t port = 5000;
+  const auto sent = [&](const char* target, uint8_t protocol, uint16_t selector) {
+    Packet out = packet(protocol);
+    out.source.port = ++port;
+    out.target.address = *Address::parse(target);
+    out.selector = selector;
+    return step(out);
+  };
+  EXPECT_EQ(sent("192.0.2.7", kTcp, 80), "rule");
+  EXPECT_EQ(sent("192.0.2.7", kIcmp, 8 << 8), "rule");
+  EXPECT_EQ(sent("192.0.2.7", kIcmp, 5 << 8), "no-route");
+  EXPECT_EQ(sent("192.0.2.7", 47, 0), "no-route");
+  EXPECT_EQ(sent("169.254.169.254", kTcp, 80), "no-route");
+  for (const char* nobody : {"0.0.0.1", "127.0.0.1"}) EXPECT_EQ(sent(nobody, kTcp, 80), "no-route") << nobody;
+  for (const char* many : {"224.0.0.1", "240.0.0.1", "255.255.255.255"}) EXPECT_EQ(sent(many, kUdp, 80), "multicast");
+}
+
+TEST_F(FlowJudgeTest, PrivateIpv6ReachesTheMachineAndNothingElseOutside) {
+  Vpc vpc = state_.get(vpc_);
+  Subnet subnet = state_.get(subnet_);
+  Tni client = state_.get(client_);
+  vpc.cidr6 = *Prefix::parse("fd00:77::/56");
+  subnet.cidr6 = *Prefix::parse("fd00:77::/64");
+  client.ip6 = *Address::parse("fd00:77::4");
+  put({vpc, subnet, client,
+       Rule{.id = rule_of_number(7),
+            .group = clients_,
+            .direction = Direction::Out,
+            .peer = Prefix::any(net::Family::V6)}});
+  Opening opening{.vpc = vpc_,
+                  .sender = client_,
+                  .source = *client.ip6,
+                  .target = *Address::parse("2001:db8:1::10"),
+                  .protocol = kTcp,
+                  .selector = 80};
+  EXPECT_EQ(judge(state_, now_, opening).reason, Reason::NoRoute);
+  EXPECT_EQ(exit_of(state_, opening), Exit::PrivateRange);
+  opening.outside = Outside::Machine;
+  EXPECT_EQ(judge(state_, now_, opening).reason, Reason::RuleMatch);
+}
+
 }  // namespace
 }  // namespace weft::model

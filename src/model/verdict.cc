@@ -22,6 +22,16 @@ bool in_ranges(const Vpc& vpc, const net::Address& address) {
   return std::any_of(vpc.cidrs.begin(), vpc.cidrs.end(), inside) || (vpc.cidr6 && vpc.cidr6->contains(address));
 }
 
+bool is_nobody(const net::Address& address) { return address.is_loopback() || address.is_unspecified(); }
+
+// What the gateway can give the machine's address and an id of its own: ports, and of
+// ICMP what is a request (echo, timestamp, information, address mask).
+bool is_translated(const Opening& opening) {
+  if (opening.protocol == kTcp || opening.protocol == kUdp) return true;
+  const int type = opening.selector >> 8;
+  return opening.protocol == kIcmp && (type == 8 || type == 13 || type == 15 || type == 17);
+}
+
 bool is_router(const State& state, const VpcId& vpc, const net::Address& address) {
   const Subnet* subnet = state.subnet_of(vpc, address);
   if (subnet == nullptr) return false;
@@ -63,6 +73,29 @@ RuleId first_rule(const State& state, base::WallTime now, const Tni& tni, Direct
   return lowest;
 }
 
+Reason check_addresses(const net::Address& source, const net::Address& target) {
+  // 0.0.0.0/8, and from 224.0.0.0 on: RFC 1122 3.2.1.3.
+  const auto first = [](const net::Address& address) { return address.v4_host_order() >> 24; };
+  const auto is_this_host = [&](const net::Address& address) { return address.is_v4() && first(address) == 0; };
+  const auto is_many = [&](const net::Address& address) {
+    return address.is_v4() ? first(address) >= 224 : address.is_multicast();
+  };
+  if (is_many(source) || is_this_host(source) || is_nobody(source)) return Reason::SourceCheck;
+  if (is_many(target)) return Reason::Multicast;
+  return is_this_host(target) || is_nobody(target) ? Reason::NoRoute : Reason::None;
+}
+
+Exit exit_of(const State& state, const Opening& opening) {
+  static const net::Prefix kServices6 = *net::Prefix::parse("fd00:ec2::/32");
+  const Vpc& vpc = state.get(opening.vpc);
+  if (opening.sender.empty() || vpc.internet == Internet::None) return Exit::NoGateway;
+  if (!in_ranges(vpc, opening.source)) return Exit::ForeignSource;
+  if (opening.target.is_link_local() || kServices6.contains(opening.target)) return Exit::NotOutside;
+  if (opening.target.is_v4()) return is_translated(opening) ? Exit::Open : Exit::Untranslated;
+  const bool open = leads_out(vpc, net::Family::V6) || opening.outside == Outside::Machine;
+  return open ? Exit::Open : Exit::PrivateRange;
+}
+
 Reason check_source(const State& state, const VpcId& vpc, const TniId& sender, const net::Address& source) {
   const Tni* holder = state.holder_of(vpc, source);
   if (!sender.empty()) {
@@ -85,8 +118,7 @@ Reason check_target(const State& state, const Opening& opening, const Tni* targe
   const bool query = (opening.protocol == kUdp || opening.protocol == kTcp) && opening.selector == 53;
   if (resolver && query && !opening.sender.empty()) return Reason::Resolver;
   if (resolver || in_ranges(vpc, opening.target)) return Reason::NoEndpoint;
-  const bool from_outside = opening.sender.empty();
-  return from_outside || vpc.internet == Internet::None ? Reason::NoRoute : Reason::None;
+  return exit_of(state, opening) == Exit::Open ? Reason::None : Reason::NoRoute;
 }
 
 }  // namespace
@@ -97,6 +129,8 @@ Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of)
     verdict.reason = reason;
     return verdict;
   };
+  const Reason addresses = check_addresses(opening.source, opening.target);
+  if (addresses != Reason::None) return end(addresses);
   const Tni* sender = opening.sender.empty() ? nullptr : &state.get(opening.sender);
   const Reason source = check_source(state, opening.vpc, opening.sender, opening.source);
   if (source != Reason::None) return end(source);

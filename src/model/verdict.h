@@ -19,6 +19,9 @@ enum class Outcome { Allow, Drop };
 std::string_view text_of(Reason reason);  // "ingress-denied"
 Outcome outcome_of(Reason reason);
 
+// Whose a target is that is none of the VPC's.
+enum class Outside { Internet, Machine };
+
 // The first packet of a flow, seen at the sender's TNI; no sender: it comes from
 // outside, through the gateway of `vpc`.
 struct Opening {
@@ -32,6 +35,8 @@ struct Opening {
   // flows on revocation once did.
   bool egress_kept = false;
   bool ingress_kept = false;
+  // The machine has addresses by which others know it: published ports are there.
+  Outside outside = Outside::Internet;
 };
 
 struct Verdict {
@@ -49,6 +54,14 @@ using RuleOf = std::function<RuleId(const Tni& tni, Direction direction, const n
 
 Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of);
 Verdict judge(const State& state, base::WallTime now, const Opening& opening);
+
+// What no packet has on a wire: SourceCheck, or Multicast or NoRoute of the target; else
+// None. It comes before everything else, and concerns every packet.
+Reason check_addresses(const net::Address& source, const net::Address& target);
+
+// Why nothing leads from the VPC to a target that is none of its addresses.
+enum class Exit { Open, NoGateway, ForeignSource, NotOutside, PrivateRange, Untranslated };
+Exit exit_of(const State& state, const Opening& opening);
 
 // Whether the sender may use the source address at all: None, SourceCheck or
 // GatewaySource.

@@ -10,4 +10,10 @@ net::Address link_local_resolver(net::Family family) {
   return *net::Address::parse(family == net::Family::V4 ? "169.254.169.253" : "fd00:ec2::253");
 }
 
+bool leads_out(const Vpc& vpc, net::Family family) {
+  static const net::Prefix kPrivate6 = *net::Prefix::parse("fc00::/7");  // RFC 4193
+  if (vpc.internet == Internet::None) return false;
+  return family == net::Family::V4 || (vpc.cidr6 && !kPrivate6.contains(*vpc.cidr6));
+}
+
 }  // namespace weft::model

@@ -67,6 +67,10 @@ bool is_reserved(const net::Prefix& subnet, const net::Address& address);
 // The addresses that answer DNS in every VPC, whatever its ranges.
 net::Address link_local_resolver(net::Family family);
 
+// Whether the internet gateway, if there is one, takes the VPC's addresses of a family
+// out: IPv4 with the machine's own address, IPv6 as they are, unless they are private.
+bool leads_out(const Vpc& vpc, net::Family family);
+
 // Field by field, with the names that the schema, JSON and YAML use.
 template <class F>
 void fields(F&& f, Machine& m) {

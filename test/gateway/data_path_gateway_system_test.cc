@@ -1,6 +1,7 @@
 // A whole machine: the data path judges, the gateways carry in and out.
 #include <gmock/gmock.h>
 
+#include "bpf/gateway_abi.h"
 #include "datapath/datapath.h"
 #include "gateway/rig.h"
 #include "os/clock.h"
@@ -39,6 +40,7 @@ class WholeMachine : public Rig {
     reconcile(state);
   }
   void connect_instance() override {
+    EXPECT_TRUE(datapath_->know_machine(outcome_.machine).ok());
     for (const auto& [vpc, index] : outcome_.devices) {
       const auto set = datapath_->set_gateway(vpc, index);
       EXPECT_TRUE(set.ok()) << set.error().what;
@@ -56,7 +58,18 @@ TEST_F(WholeMachine, ReachesOut) {
   EXPECT_EQ(call(web_, {kOutside, tcp.port()}), "outside " + kMachine);
   EXPECT_EQ(call(web_, {kOutside, udp.port(), Kind::Udp}), "outside " + kMachine);
   EXPECT_EQ(call(web_, {kOutside, 9, Kind::Udp}), "refused");
-  EXPECT_EQ(call(safe_, {kOutside, tcp.port()}, Expect::Silence), "silence");
+  EXPECT_EQ(call(safe_, {kOutside, tcp.port()}), "refused");
+}
+
+// Who tries IPv6 first goes on to IPv4 at once.
+TEST_F(WholeMachine, WhereNothingLeadsTheSenderIsTold) {
+  update({});
+  EXPECT_EQ(call(web_, {kOutside6, 80}), "refused");
+  EXPECT_EQ(call(web_, {kOutside6, 9, Kind::Udp}), "refused");
+  EXPECT_THAT(run(web_, {"ping", "-c1", "-W1", kOutside6}), HasSubstr("Administratively prohibited"));
+  EXPECT_EQ(call(web_, {"169.254.169.254", 80}), "refused");
+  EXPECT_EQ(call(safe_, {kOutside, 9, Kind::Udp}), "refused");
+  EXPECT_THAT(run(safe_, {"ping", "-c1", "-W1", kOutside}), HasSubstr("Packet filtered"));
 }
 
 TEST_F(WholeMachine, ErrorsOnTheWayComeBack) {
@@ -91,6 +104,47 @@ TEST_F(WholeMachine, PublishedPortsFromEverywhere) {
   EXPECT_EQ(call_unconnected(machine_, {"127.0.0.1", 5353, Kind::Udp}).peer, "127.0.0.1");
   EXPECT_EQ(call(web_, {kMachine, 8080}), "web " + kRouter);
   EXPECT_EQ(call(web_, {kMachine6, 8080}), "web " + kRouter6);
+}
+
+// Who is behind a gateway is told at once what doesn't pass it.
+TEST_F(WholeMachine, TheMachinesOwnPortsAreRefused) {
+  for (const net::Prefix& range : {prefix("fd12:3456:789a:100::/56"), prefix("2001:db8:77::/56")}) {
+    update({.publish = kPorts, .shop6 = range});
+    const bool routed = range == prefix("2001:db8:77::/56");
+    const Answerer tcp4(machine_, "machine", {kMachine, 0}), tcp6(machine_, "machine", {kMachine6, 0});
+    EXPECT_EQ(call(web_, {kMachine, tcp4.port()}), "refused");
+    EXPECT_EQ(call(web_, {kMachine6, tcp6.port()}), "refused") << routed;
+    EXPECT_THAT(run(web_, {"ping", "-c1", "-W1", kMachine}), HasSubstr("Packet filtered"));
+    EXPECT_THAT(run(web_, {"ping", "-c1", "-W1", kMachine6}), HasSubstr("Administratively prohibited"));
+    EXPECT_EQ(call(web_, {kMachine, 9, Kind::Udp}), "refused");
+    EXPECT_EQ(call(web_, {kMachine6, 9, Kind::Udp}), "refused");
+    EXPECT_GT(gateways().drops()->at(abi::BORDER_MACHINE), 0u);
+  }
+}
+
+// The machine's end towards its gateways is nobody's to call.
+TEST_F(WholeMachine, WhatGatewaysKnowOfTheMachineIsClosed) {
+  update({.shop6 = prefix("2001:db8:77::/56")});
+  const Answerer inside(machine_, "machine", {"fd77:6566:7467::1", 0});
+  EXPECT_EQ(call(web_, {"fd77:6566:7467::1", inside.port()}), "refused");
+}
+
+TEST_F(WholeMachine, AnotherVpcsPublishedPortIsReachedByTheMachinesAddress) {
+  update({.publish = kPorts, .vault = model::Internet::Attached});
+  const Answerer web(web_, "web", {kInside, 80});
+  EXPECT_EQ(call(safe_, {kMachine, 8080}), "web " + kMachine);
+}
+
+TEST_F(WholeMachine, TheResolverRefusesWithoutANameServerOfTheFamily) {
+  ASSERT_TRUE(
+      os::write_file_atomic(options_.resolv_conf, "nameserver 198.51.100.7\n", 0644, os::Durability::Cached).ok());
+  const Answerer dns(outside_, "dns", {kOutside, 53, Kind::Udp});
+  update({});
+  EXPECT_THAT(call(web_, {"10.0.1.2", 53, Kind::Udp}), HasSubstr("dns"));
+  for (const std::string resolver : {"fd12:3456:789a:100::2", "fd00:ec2::253"}) {
+    EXPECT_EQ(call(web_, {resolver, 53, Kind::Udp}), "refused") << resolver;
+    EXPECT_EQ(call(web_, {resolver, 53}), "refused") << resolver;
+  }
 }
 
 TEST_F(WholeMachine, GroupsGovernPublishedPorts) {
