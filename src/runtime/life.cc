@@ -12,6 +12,7 @@ using workload::Status;
 namespace {
 
 bool says_again(Restart policy, const Status& end) {
+  if (end.again == workload::Again::Never) return false;
   switch (policy) {
     case Restart::No: return false;
     case Restart::OnFailure: return !end.exit || end.exit->code != 0;

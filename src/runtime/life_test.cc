@@ -84,6 +84,22 @@ TEST_F(LifeTest, AStoppedOneStaysStoppedWhateverItsPolicy) {
   EXPECT_EQ(life_.shown().state, RunState::Exited);
 }
 
+TEST_F(LifeTest, WhatItsOwnerToldToEndIsOverWhateverItsPolicy) {
+  want(1, Restart::Always);
+  start();
+  life_.on_end(now(), {.state = RunState::Exited,
+                       .started = started_,
+                       .ended = now().wall,
+                       .exit = Exit{.code = 130, .signal = 2},
+                       .again = workload::Again::Never});
+  EXPECT_EQ(next(), Act::Nothing);
+  EXPECT_EQ(life_.shown().state, RunState::Exited);
+  want(2, Restart::Always);
+  start();
+  end(1);
+  EXPECT_EQ(life_.shown().state, RunState::Backoff) << "it was for that one start";
+}
+
 TEST_F(LifeTest, ANewGenerationReplacesWhatRuns) {
   want(1);
   start();

@@ -39,6 +39,7 @@ Result<> read(Status& status, std::string_view key, const std::string& value) {
   if (key == "exit_code") exit_of(status).code = static_cast<int>(TRY(base::parse_number(value, 0, 255)));
   if (key == "exit_signal") exit_of(status).signal = static_cast<int>(TRY(base::parse_number(value, 0, 127)));
   if (key == "out_of_memory") status.out_of_memory = value == "yes" ? OutOfMemory::Yes : OutOfMemory::No;
+  if (key == "again") status.again = value == "never" ? Again::Never : Again::ByPolicy;
   if (key == "restarts") status.restarts = TRY(number(value));
   if (key == "log_records_lost") status.log_records_lost = TRY(number(value));
   if (key == "reason") status.reason = value;
@@ -62,6 +63,7 @@ std::string encode(const Status& status) {
     append_line(text, "exit_signal", status.exit->signal);
   }
   append_line(text, "out_of_memory", status.out_of_memory == OutOfMemory::Yes ? "yes" : "no");
+  append_line(text, "again", status.again == Again::Never ? "never" : "by_policy");
   append_line(text, "restarts", status.restarts);
   append_line(text, "log_records_lost", status.log_records_lost);
   append_line(text, "reason", status.reason);
