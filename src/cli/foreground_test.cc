@@ -103,6 +103,84 @@ TEST(Run, PassesSignalsOn) {
   EXPECT_EQ(program.finish().status, 143);
 }
 
+TEST(Run, WithoutAReaderItIsEndedAsByAnInterrupt) {
+  FakeWeftd weftd;
+  std::latch closed(1);
+  serve_run(weftd, [&](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "y\n");
+    closed.wait();
+    for (int i = 0; i < 3; ++i) c.frame(FrameType::Stdout, "y\n");
+    const auto signal = c.await(FrameType::Signal);
+    ASSERT_TRUE(signal);
+    EXPECT_EQ(*workload::parse_signal(signal->payload), SIGINT);
+    c.frame(FrameType::Stdout, "y\n");
+    end(c, {.code = 130, .signal = SIGINT});
+  });
+  Program program(weftd, {"run", "--rm", "--", "yes"});
+  ASSERT_TRUE(program.await_output("y\n"));
+  program.close_output();
+  closed.count_down();
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 128 + SIGPIPE);
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST(Run, AFullDiskIsAFailureThatIsTold) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "much\n");
+    EXPECT_TRUE(c.await(FrameType::Signal));
+    end(c, {.code = 130, .signal = SIGINT});
+  });
+  const std::string line = "exec " WEFT_PROGRAM " run -- x >/dev/full";
+  const std::string socket = "WEFT_SOCKET=" + weftd.socket();
+  std::string command = "env " + socket + " sh -c '" + line + "' 2>" + (weftd.folder() / "err") + " </dev/null";
+  const int status = system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 125);
+}
+
+TEST(Run, ASignalBeforeItIsJoinedIsPassedOnThen) {
+  FakeWeftd weftd;
+  std::latch asked(1), signalled(1);
+  weftd.on("Workloads/Run", {{"id", "w-1"}});
+  weftd.on("Workloads/Attach", [&](Conversation& c, const Json&) {
+    c.upgrade();
+    asked.count_down();
+    signalled.wait();
+    c.frame(FrameType::Done, "");
+    const auto signal = c.await(FrameType::Signal);
+    ASSERT_TRUE(signal);
+    EXPECT_EQ(*workload::parse_signal(signal->payload), SIGTERM);
+    end(c, {.code = 143, .signal = SIGTERM});
+  });
+  Program program(weftd, {"run", "x"});
+  asked.wait();
+  program.signal(SIGTERM);
+  signalled.count_down();
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 143);
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST(Run, AHangupEndsWithTheCommandsStatus) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "ready\n");
+    const auto signal = c.await(FrameType::Signal);
+    ASSERT_TRUE(signal);
+    EXPECT_EQ(*workload::parse_signal(signal->payload), SIGHUP);
+    c.frame(FrameType::Stdout, "bye\n");
+    end(c, {.code = 7, .signal = 0});
+  });
+  Program program(weftd, {"run", "x"}, {.input = {}, .environment = {}, .stdin_is = Program::Options::Stdin::Open});
+  ASSERT_TRUE(program.await_output("ready\n"));
+  program.signal(SIGHUP);
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 7);
+  EXPECT_EQ(outcome.out, "ready\nbye\n");
+  EXPECT_EQ(outcome.err, "");
+}
+
 TEST(Run, AfterThreeInterruptsItLeavesTheWorkloadAlone) {
   FakeWeftd weftd;
   serve_run(weftd, [](Conversation& c, const Json&) {
@@ -300,6 +378,26 @@ TEST(Exec, ARefusedCommandHasAStatusOfItsOwn) {
   EXPECT_EQ(missing.err, "weft: exec: execute 'nosuch': No such file\n");
   EXPECT_EQ(refuse_with({.code = base::Code::Denied, .what = "execute: Permission denied"}).status, 126);
   EXPECT_EQ(refuse_with({.code = base::Code::Unavailable, .what = "the workload is stopping"}).status, 125);
+}
+
+TEST(Exec, WithoutAReaderTheCommandIsHungUpOn) {
+  FakeWeftd weftd;
+  std::latch closed(1);
+  weftd.on("Workloads/Exec", [&](Conversation& c, const Json&) {
+    c.upgrade();
+    c.frame(FrameType::Done, "");
+    c.frame(FrameType::Stdout, "y\n");
+    closed.wait();
+    c.frame(FrameType::Stdout, "y\n");
+    EXPECT_FALSE(c.await(FrameType::Signal));  // until the client has gone
+  });
+  Program program(weftd, {"exec", "web", "--", "yes"});
+  ASSERT_TRUE(program.await_output("y\n"));
+  program.close_output();
+  closed.count_down();
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 128 + SIGPIPE);
+  EXPECT_EQ(outcome.err, "");
 }
 
 // What is sent before the command exists would reach the workload.
