@@ -172,6 +172,22 @@ Pending wait(Dispatch& dispatch, const Caller&, const v1::GetRequest& request, D
   return shared;
 }
 
+Pending await_wanted(Dispatch& dispatch, const Caller&, const v1::GetRequest& request, Done done) {
+  const auto id = resolve_gone_too(Draft(surroundings_of(dispatch)), request.name());
+  if (!id.ok()) {
+    done(id.error());
+    return nullptr;
+  }
+  auto waiting = dispatch.backend().await_wanted(*id, [&backend = dispatch.backend(), done] {
+    v1::Changed answer;
+    answer.set_revision(backend.revision());
+    done(as_message<v1::Changed>(std::move(answer)));
+  });
+  if (waiting.ok()) return *waiting;
+  done(waiting.error());
+  return nullptr;
+}
+
 Result<std::unique_ptr<MessageStream>> logs(const Asked& asked, const v1::WorkloadLogsRequest& request) {
   LogQuery query;
   query.workload = TRY(resolve_workload(asked.draft, request.name()).in_field("name"));
@@ -221,6 +237,7 @@ void add_workloads(Dispatch& dispatch) {
   add_write(dispatch, "Workloads/Restart", restart);
   add_write(dispatch, "Workloads/Remove", remove);
   add_call(dispatch, "Workloads/Wait", Effect::Read, wait);
+  add_call(dispatch, "Workloads/AwaitWanted", Effect::Read, await_wanted);
   add_stream(dispatch, "Workloads/Logs", logs);
   add_upgrade(dispatch, "Workloads/Attach", attach);
   add_upgrade(dispatch, "Workloads/Exec", exec);

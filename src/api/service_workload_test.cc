@@ -62,6 +62,19 @@ TEST_F(WorkloadTest, RunAgainIsTheSame) {
   EXPECT_EQ(told.what.find("hunter"), std::string::npos) << told.what;
 }
 
+TEST_F(WorkloadTest, WaitsUntilItIsWhatIsWanted) {
+  const std::string id = id_of("Workloads/Run", R"({"name":"web","command":["a"]})");
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"web"})").code, Code::TimedOut);  // not yet
+  EXPECT_EQ(backend_.awaited.text, id);
+  pending_.reset();
+  EXPECT_TRUE(backend_.when_wanted.expired()) << "who has gone waits no more";
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"nobody"})").code, Code::NotFound);
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"w-0123456789abcdef"})").code,
+            Code::TimedOut);  // one that is gone
+  backend_.why_unknown = "nobody is there";
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"web"})").code, Code::Unavailable);
+}
+
 TEST_F(WorkloadTest, RefusesBadRuns) {
   call("Workloads/Run", R"({"name":"taken","command":["a"],"publish":["80:80"]})");
   call("Tnis/Create", R"({"name":"t"})");

@@ -109,6 +109,11 @@ bool Life::is_due() const {
 
 bool Life::must_end() const { return !wish_ || wish_->wanted == Wanted::Stopped || !is_again(); }
 
+bool Life::is_under_way() const {
+  if (live_) return must_end();
+  return !not_before_ && (!wish_ || is_due());
+}
+
 Act Life::next(base::BootTime now) {
   if (live_) {
     if (!must_end()) return Act::Nothing;
