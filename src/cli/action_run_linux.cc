@@ -190,8 +190,8 @@ int tell_end(const Scene& scene, const Result<Ended>& result, const Output& outp
 Result<> check_command(const Given& given) {
   const bool is_external = given.has("external");
   const bool has_command = !given.argument("COMMAND").empty();
-  if (is_external && has_command) return error(Code::Usage, "run: --external: there is no COMMAND").in_field("command");
-  if (!is_external && !has_command) return error(Code::Usage, "run: COMMAND is missing").in_field("command");
+  if (is_external && has_command) return error(Code::Usage, "--external: there is no COMMAND").in_field("command");
+  if (!is_external && !has_command) return error(Code::Usage, "COMMAND is missing").in_field("command");
   return {};
 }
 

@@ -211,8 +211,35 @@ TEST(Run, FailuresOfWeftItselfAre125) {
   EXPECT_EQ(outcome.status, 125);
   EXPECT_EQ(outcome.err, "weft: run: no subnet nowhere\n");
   EXPECT_EQ(run_weft(weftd, {"run", "--detach", "--subnet", "nowhere", "true"}).status, 3);
-  EXPECT_EQ(run_weft(weftd, {"run", "--bogus", "true"}).status, 2);
-  EXPECT_EQ(run_weft(weftd, {"run"}).status, 2);
+}
+
+// A program may end with 2 itself.
+TEST(Run, ALineThatIsWrongIs125) {
+  FakeWeftd weftd;
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"run"},
+                                             {"run", "--detach"},
+                                             {"run", "--bogus", "true"},
+                                             {"-o", "json", "run", "--cpus", "0", "x"},
+                                             {"run", "--env", "C", "x"},
+                                             {"run", "--restart", "x", "true"},
+                                             {"run", "--tty", "--no-tty", "x"},
+                                             {"run", "--external", "--", "x"},
+                                             {"exec", "web"},
+                                             {"exec", "web", "--user"},
+                                             {"exec"}}) {
+    const Outcome outcome = run_weft(weftd, words);
+    EXPECT_EQ(outcome.status, 125) << testing::PrintToString(words);
+    EXPECT_THAT(outcome.err, testing::Not(HasSubstr("run: run:")));
+  }
+  EXPECT_EQ(run_weft(weftd, {"run"}).err, "weft: run: COMMAND is missing\n");
+  EXPECT_TRUE(weftd.requests().empty());
+  EXPECT_EQ(run_weft(weftd, {"ps", "--bogus"}).status, 2);
+  weftd.on("Workloads/Run", [](Conversation& c, const Json&) {
+    c.refuse(400, {{"code", "usage"}, {"message", "80 is not a port"}, {"field", "publish[0]"}});
+  });
+  EXPECT_EQ(run_weft(weftd, {"run", "-p", "80", "x"}).status, 125);
+  EXPECT_EQ(run_weft(weftd, {"run", "-d", "-p", "80", "x"}).status, 125);
 }
 
 TEST(Run, ACommandThatCannotBeRun) {
@@ -345,7 +372,6 @@ TEST(Run, DetachedAndExternalPrintTheId) {
   EXPECT_EQ(weftd.requests().back().json, Json({{"command", {"x"}}}));
   EXPECT_EQ(run_weft(weftd, {"run", "--external", "--name", "web"}).out, "w-1\n");
   EXPECT_EQ(weftd.requests().back().json, Json({{"name", "web"}, {"external", true}}));
-  EXPECT_EQ(run_weft(weftd, {"run", "--external", "--", "x"}).status, 2);
   EXPECT_EQ(run_weft(weftd, {"run", "-d", "-o", "name", "x"}).out, "web\n");
 }
 
