@@ -138,6 +138,7 @@ TEST_F(WorkloadTest, StopsStartsAndRestarts) {
     EXPECT_EQ(refused(verb, R"({"name":"alpha"})").code, Code::Conflict) << verb;
     EXPECT_EQ(refused(verb, R"({"name":"nobody"})").code, Code::NotFound) << verb;
   }
+      {R"({"command":["a"],"pids":0})", Code::Usage, "pids"},
 }
 
 TEST_F(WorkloadTest, RemoveTakesWhatWasMadeForIt) {
