@@ -75,6 +75,42 @@ TEST_F(WorkloadTest, WaitsUntilItIsWhatIsWanted) {
   EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"web"})").code, Code::Unavailable);
 }
 
+TEST_F(WorkloadTest, NamesThatMeanSomethingElse) {
+  call("Vpcs/Create", R"({"name":"shop","cidrs":["10.0.0.0/16"]})");
+  for (const std::string name :
+       {"internet", "vpc-0123456789abcdef", "w-0123456789abcdef", "m-0123456789abcdef", "nat-0123456789abcdef"}) {
+    const std::string quoted = R"("name":")" + name + "\"";
+    for (const auto& [method, request] : {std::pair{"Workloads/Run", "{" + quoted + R"(,"command":["a"]})"},
+                                          {"Tnis/Create", "{" + quoted + "}"},
+                                          {"Vpcs/Create", "{" + quoted + R"(,"cidrs":["10.9.0.0/16"]})"},
+                                          {"Subnets/Create", "{" + quoted + R"(,"vpc":"shop","cidr":"10.0.1.0/24"})"},
+                                          {"Groups/Create", "{" + quoted + R"(,"vpc":"shop"})"}}) {
+      const Error told = refused(method, request);
+      EXPECT_EQ(told.code, Code::Usage) << method << request << told.what;
+      EXPECT_EQ(told.field, "name") << method << request;
+    }
+  }
+  EXPECT_EQ(refused("Workloads/Run", R"({"name":"w-0123456789abcdef","command":["a"]})").what,
+            "w-0123456789abcdef looks like an id; choose another name");
+  for (const char* name : {"w-0123456789abcde", "w-0123456789abcdex", "job-0123456789abcdef", "internet-2", "w"}) {
+    call("Workloads/Run", R"({"name":")" + std::string(name) + R"(","command":["a"]})");
+  }
+}
+
+TEST_F(WorkloadTest, WhatIsCalledSoAlreadyStays) {
+  model::PrefixList list;
+  list.id = model::PrefixListId::make(backend_.rng());
+  list.name = "internet";
+  const auto put = [&] { return model::Command{.operations = {model::Put{list}}}; };
+  model::State state;
+  EXPECT_FALSE(state.apply(put()).ok());
+  ASSERT_TRUE(state.replay(put()).ok());
+  list.prefixes = {*net::Prefix::parse("10.0.0.0/8")};
+  EXPECT_TRUE(state.apply(put()).ok()) << "it can be changed";
+  list.name = "w-0123456789abcdef";
+  EXPECT_FALSE(state.apply(put()).ok()) << "but not be called so";
+}
+
 TEST_F(WorkloadTest, RefusesBadRuns) {
   call("Workloads/Run", R"({"name":"taken","command":["a"],"publish":["80:80"]})");
   call("Tnis/Create", R"({"name":"t"})");
