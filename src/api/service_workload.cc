@@ -49,14 +49,38 @@ Result<std::optional<RunStatus>> status_of(const Backend& backend, const model::
       .in_field("name");
 }
 
+// Why nothing runs under this name although somebody has it.
+std::string_view why_idle(const Backend& backend, const model::Workload& workload) {
+  const auto status = backend.status(workload.id).value_or(std::nullopt);
+  if (workload.wanted == model::Wanted::Stopped) return "is stopped";
+  if (!is_over(status)) return {};
+  return status->state == RunState::Failed ? "could not be started" : "has ended";
+}
+
+// To run again what is there is nothing new while it runs, and otherwise not what
+// the caller means: nothing would run.
+Result<> check_not_idle(const Draft& draft, const Backend& backend, const std::string& name) {
+  const auto* there = name.empty() ? nullptr : find_named<model::Workload>(draft, draft.around().machine.text, name);
+  if (there == nullptr || there->kind != model::WorkloadKind::Process) return {};
+  const std::string_view why = why_idle(backend, *there);
+  if (why.empty()) return {};
+  return Error{.code = Code::Conflict,
+               .what = fmt::format("the name {0} is taken by {1}, which {2}; `weft start {0}` runs it again, "
+                                   "`weft rm {0}` frees the name",
+                                   name, there->id.text, why),
+               .field = "name",
+               .holder = there->id.text};
+}
+
 Pending run(Dispatch& dispatch, const Caller& caller, const v1::WorkloadRunRequest& request, Done done) {
   Draft draft(surroundings_of(dispatch));
+  const auto not_idle = check_not_idle(draft, dispatch.backend(), request.name());
   v1::WorkloadSpec spec;
   schema::copy_fields(request, spec);
   const auto keep = request.rm() ? model::Keep::UntilExit : model::Keep::AfterExit;
   const auto id = settle_workload(draft, request.name(), spec, keep, IfThere::Same);
-  if (!id.ok()) {
-    done(id.error());
+  if (!id.ok() || !not_idle.ok()) {
+    done(id.ok() ? not_idle.error() : id.error());
     return nullptr;
   }
   if (request.attach() && !request.dry_run()) dispatch.backend().start_attached(*id);

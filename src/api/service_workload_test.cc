@@ -62,17 +62,26 @@ TEST_F(WorkloadTest, RunAgainIsTheSame) {
   EXPECT_EQ(told.what.find("hunter"), std::string::npos) << told.what;
 }
 
-TEST_F(WorkloadTest, WaitsUntilItIsWhatIsWanted) {
-  const std::string id = id_of("Workloads/Run", R"({"name":"web","command":["a"]})");
-  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"web"})").code, Code::TimedOut);  // not yet
-  EXPECT_EQ(backend_.awaited.text, id);
-  pending_.reset();
-  EXPECT_TRUE(backend_.when_wanted.expired()) << "who has gone waits no more";
-  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"nobody"})").code, Code::NotFound);
-  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"w-0123456789abcdef"})").code,
-            Code::TimedOut);  // one that is gone
-  backend_.why_unknown = "nobody is there";
-  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"web"})").code, Code::Unavailable);
+// It would do nothing, and say nothing.
+TEST_F(WorkloadTest, RunAgainOfWhatDoesNotRunIsRefused) {
+  const std::string request = R"({"name":"job","command":["a"]})";
+  const std::string id = id_of("Workloads/Run", request);
+  status("job", RunState::Running);
+  EXPECT_EQ(id_of("Workloads/Run", request), id);
+  for (const auto& [state, why] :
+       {std::pair{RunState::Exited, "has ended"}, {RunState::Failed, "could not be started"}}) {
+    status("job", state);
+    const Error told = refused("Workloads/Run", request);
+    EXPECT_EQ(told.code, Code::Conflict);
+    EXPECT_EQ(told.what, "the name job is taken by " + id + ", which " + why +
+                             "; `weft start job` runs it again, `weft rm job` frees the name");
+  }
+  EXPECT_EQ(refused("Workloads/Run", R"({"name":"job","command":["b"]})").field, "command") << "another one is told so";
+  call("Workloads/Stop", R"({"name":"job"})");
+  EXPECT_NE(refused("Workloads/Run", request).what.find("which is stopped"), std::string::npos);
+  call("Workloads/Start", R"({"name":"job"})");
+  status("job", RunState::Running);
+  EXPECT_EQ(id_of("Workloads/Run", request), id);
 }
 
 TEST_F(WorkloadTest, NamesThatMeanSomethingElse) {
@@ -111,6 +120,19 @@ TEST_F(WorkloadTest, WhatIsCalledSoAlreadyStays) {
   EXPECT_FALSE(state.apply(put()).ok()) << "but not be called so";
 }
 
+TEST_F(WorkloadTest, WaitsUntilItIsWhatIsWanted) {
+  const std::string id = id_of("Workloads/Run", R"({"name":"web","command":["a"]})");
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"web"})").code, Code::TimedOut);  // not yet
+  EXPECT_EQ(backend_.awaited.text, id);
+  pending_.reset();
+  EXPECT_TRUE(backend_.when_wanted.expired()) << "who has gone waits no more";
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"nobody"})").code, Code::NotFound);
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"w-0123456789abcdef"})").code,
+            Code::TimedOut);  // one that is gone
+  backend_.why_unknown = "nobody is there";
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"web"})").code, Code::Unavailable);
+}
+
 TEST_F(WorkloadTest, RefusesBadRuns) {
   call("Workloads/Run", R"({"name":"taken","command":["a"],"publish":["80:80"]})");
   call("Tnis/Create", R"({"name":"t"})");
@@ -130,6 +152,7 @@ TEST_F(WorkloadTest, RefusesBadRuns) {
       {R"({"command":["a"],"cpus":"1.2345"})", Code::Usage, "cpus"},
       {R"({"command":["a"],"cpus":"-1"})", Code::Usage, "cpus"},
       {R"({"command":["a"],"pids":-1})", Code::Usage, "pids"},
+      {R"({"command":["a"],"pids":0})", Code::Usage, "pids"},
       {R"({"command":["a"],"publish":["80"]})", Code::Usage, "publish[0]"},
       {R"({"command":["a"],"publish":["1:1","80:0"]})", Code::Usage, "publish[1]"},
       {R"({"command":["a"],"publish":["80:80/sctp"]})", Code::Usage, "publish[0]"},
@@ -174,7 +197,6 @@ TEST_F(WorkloadTest, StopsStartsAndRestarts) {
     EXPECT_EQ(refused(verb, R"({"name":"alpha"})").code, Code::Conflict) << verb;
     EXPECT_EQ(refused(verb, R"({"name":"nobody"})").code, Code::NotFound) << verb;
   }
-      {R"({"command":["a"],"pids":0})", Code::Usage, "pids"},
 }
 
 TEST_F(WorkloadTest, RemoveTakesWhatWasMadeForIt) {
