@@ -136,7 +136,7 @@ Result<ShimClient> Runtime::connect(Item& item) {
   auto client = ShimClient::connect(directory_of(item.id));
   if (client.ok() || client.error().code != Code::NotFound) return client;
   const Status& shown = item.shown;
-  return error(Code::Unavailable, "the workload is {}{}{}", name_of(shown.state), shown.reason.empty() ? "" : ": ",
+  return error(Code::Unavailable, "the workload {}{}{}", phrase_of(shown.state), shown.reason.empty() ? "" : ": ",
                shown.reason);
 }
 

@@ -810,7 +810,7 @@ TEST_F(RuntimeTest, ExecWhereNothingRunsSaysSo) {
   wait_for(id, RunState::Exited);
   const auto fd = runtime_->exec(id, {.argv = {"true"}});
   ASSERT_FALSE(fd.ok());
-  EXPECT_EQ(fd.error().what, "the workload is exited");
+  EXPECT_EQ(fd.error().what, "the workload has ended");
 }
 
 TEST_F(RuntimeTest, LogsOfWhatHasEnded) {

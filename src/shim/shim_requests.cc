@@ -118,7 +118,7 @@ Result<> Shim::attach(Connection& connection, AttachAs as) {
 Result<> Shim::start_exec(Connection& connection, workload::Command command) {
   if (connection.role != Role::Caller) return error(Code::Usage, "this connection is a stream already");
   const bool runs = main_ && !main_exit_ && (life_.state() == RunState::Running || life_.state() == RunState::Stopping);
-  if (!runs) return error(Code::Unavailable, "the workload is {}", name_of(life_.state()));
+  if (!runs) return error(Code::Unavailable, "the workload {}", phrase_of(life_.state()));
   connection.exec = TRY(shim::launch(within(spec_.command, std::move(command)), *sandbox_, *cgroup_));
   connection.role = Role::Exec;
   return {};

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "workload/lines.h"
 
@@ -49,6 +50,18 @@ Result<> read(Status& status, std::string_view key, const std::string& value) {
 }  // namespace
 
 std::string_view name_of(RunState state) { return kStates[static_cast<size_t>(state)]; }
+
+std::string_view phrase_of(RunState state) {
+  switch (state) {
+    case RunState::Created: return "isn't started yet";
+    case RunState::Running: return "runs";
+    case RunState::Backoff: return "waits to be started again";
+    case RunState::Stopping: return "is stopping";
+    case RunState::Exited: return "has ended";
+    case RunState::Failed: return "could not be started";
+  }
+  CHECK(false);
+}
 
 std::string encode(const Status& status) {
   std::string text;

@@ -22,6 +22,8 @@ enum class RunState {
 };
 
 std::string_view name_of(RunState state);
+// What a workload in this state does or has done: "the workload ..."
+std::string_view phrase_of(RunState state);
 
 // How a command ended: its code, or 128 + signal; 126 and 127 if it could not
 // be executed or found.
