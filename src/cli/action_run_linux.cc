@@ -157,6 +157,16 @@ class Foreground {
   int attempts_ = 0;  // since it was attached
 };
 
+// A connection that breaks while its workload ends isn't weftd's fault.
+Error why_broken(const Scene& scene) {
+  const auto item = scene.door.call("Workloads/Get", {{"name", scene.given.argument("WORKLOAD")}});
+  const std::string state = item.ok() ? text_of(value_at(*item, "status.state")) : std::string();
+  const bool is_gone = !item.ok() && item.error().code == Code::NotFound;
+  if (is_gone || state == "exited" || state == "failed") return error(Code::Unavailable, "the workload has ended");
+  if (state == "stopping") return error(Code::Unavailable, "the workload is stopping");
+  return error(Code::Unavailable, "the connection to weftd broke");
+}
+
 // A command that isn't there, or can't be executed, has statuses of its own.
 int refused(const Scene& scene, const Error& refusal) {
   own_failure(scene, refusal);
@@ -182,7 +192,7 @@ int tell_end(const Scene& scene, const Result<Ended>& result, const Output& outp
     case Ended::How::Refused: return refused(scene, result->refusal);
     case Ended::How::Hangup: scene.console.note(hangup_note); return kSignalBase + result->signal;
     case Ended::How::Deaf: return unwritten(scene, output.fault());
-    case Ended::How::Broken: return own_failure(scene, error(Code::Unavailable, "the connection to weftd broke"));
+    case Ended::How::Broken: return own_failure(scene, why_broken(scene));
   }
   return kOwnFailure;
 }

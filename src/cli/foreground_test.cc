@@ -458,7 +458,16 @@ TEST(Run, SomebodyElseIsAttached) {
 TEST(Exec, ABrokenConnectionIsAFailure) {
   FakeWeftd weftd;
   weftd.on("Workloads/Exec", [](Conversation& c, const Json&) { c.upgrade(); });
-  EXPECT_EQ(run_weft(weftd, {"exec", "web", "--", "x"}).status, 125);
+  const auto broken = [&] { return run_weft(weftd, {"exec", "web", "--", "x"}); };
+  for (const auto& [state, why] : {std::pair{"running", "the connection to weftd broke"},
+                                   {"stopping", "the workload is stopping"},
+                                   {"exited", "the workload has ended"}}) {
+    weftd.on("Workloads/Get", Json{{"status", {{"state", state}}}});
+    EXPECT_EQ(broken().status, 125);
+    EXPECT_EQ(broken().err, "weft: exec: " + std::string(why) + "\n");
+  }
+  weftd.on("Workloads/Get", [](Conversation& c, const Json&) { c.refuse(404, {{"code", "not_found"}}); });
+  EXPECT_EQ(broken().err, "weft: exec: the workload has ended\n");
   weftd.on("Workloads/Exec", [](Conversation& c, const Json&) {
     c.refuse(503, {{"code", "unavailable"}, {"message", "the workload is stopped"}});
   });
