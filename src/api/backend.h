@@ -190,6 +190,10 @@ class Backend {
   // How the workload ended, once it has and will not be started again by itself;
   // one item. If it is gone already (`--rm`), how it ended is remembered a while.
   virtual Result<std::unique_ptr<Stream<RunStatus>>> exit_of(const model::WorkloadId& workload) = 0;
+  // Calls back once the workload is what the state wants: it has ended if it shall,
+  // and was started if it shall run; or can't be, which is a problem of its own.
+  // Dropped, the answer waits no more.
+  virtual Result<std::shared_ptr<void>> await_wanted(const model::WorkloadId& workload, std::function<void()> done) = 0;
   // Announces that the workload of the command that follows starts attached: not
   // a byte of its output is lost to the attach() that comes next.
   virtual void start_attached(const model::WorkloadId& workload) = 0;

@@ -126,7 +126,7 @@ v1::WorkloadSpec spec_of(const model::State& state, const model::Workload& workl
   for (const std::string& entry : workload.env) spec.add_env(entry);
   spec.set_memory(size_text(workload.limits.memory));
   spec.set_cpus(cpus_text(workload.limits.milli_cpus));
-  spec.set_pids(workload.limits.pids);
+  if (workload.limits.pids != 0) spec.set_pids(workload.limits.pids);
   spec.set_restart(static_cast<v1::Restart>(workload.restart));
   spec.set_user(workload.user);
   spec.set_workdir(workload.workdir);

@@ -49,14 +49,38 @@ Result<std::optional<RunStatus>> status_of(const Backend& backend, const model::
       .in_field("name");
 }
 
+// Why nothing runs under this name although somebody has it.
+std::string_view why_idle(const Backend& backend, const model::Workload& workload) {
+  const auto status = backend.status(workload.id).value_or(std::nullopt);
+  if (workload.wanted == model::Wanted::Stopped) return "is stopped";
+  if (!is_over(status)) return {};
+  return status->state == RunState::Failed ? "could not be started" : "has ended";
+}
+
+// To run again what is there is nothing new while it runs, and otherwise not what
+// the caller means: nothing would run.
+Result<> check_not_idle(const Draft& draft, const Backend& backend, const std::string& name) {
+  const auto* there = name.empty() ? nullptr : find_named<model::Workload>(draft, draft.around().machine.text, name);
+  if (there == nullptr || there->kind != model::WorkloadKind::Process) return {};
+  const std::string_view why = why_idle(backend, *there);
+  if (why.empty()) return {};
+  return Error{.code = Code::Conflict,
+               .what = fmt::format("the name {0} is taken by {1}, which {2}; `weft start {0}` runs it again, "
+                                   "`weft rm {0}` frees the name",
+                                   name, there->id.text, why),
+               .field = "name",
+               .holder = there->id.text};
+}
+
 Pending run(Dispatch& dispatch, const Caller& caller, const v1::WorkloadRunRequest& request, Done done) {
   Draft draft(surroundings_of(dispatch));
+  const auto not_idle = check_not_idle(draft, dispatch.backend(), request.name());
   v1::WorkloadSpec spec;
   schema::copy_fields(request, spec);
   const auto keep = request.rm() ? model::Keep::UntilExit : model::Keep::AfterExit;
   const auto id = settle_workload(draft, request.name(), spec, keep, IfThere::Same);
-  if (!id.ok()) {
-    done(id.error());
+  if (!id.ok() || !not_idle.ok()) {
+    done(id.ok() ? not_idle.error() : id.error());
     return nullptr;
   }
   if (request.attach() && !request.dry_run()) dispatch.backend().start_attached(*id);
@@ -172,6 +196,22 @@ Pending wait(Dispatch& dispatch, const Caller&, const v1::GetRequest& request, D
   return shared;
 }
 
+Pending await_wanted(Dispatch& dispatch, const Caller&, const v1::GetRequest& request, Done done) {
+  const auto id = resolve_gone_too(Draft(surroundings_of(dispatch)), request.name());
+  if (!id.ok()) {
+    done(id.error());
+    return nullptr;
+  }
+  auto waiting = dispatch.backend().await_wanted(*id, [&backend = dispatch.backend(), done] {
+    v1::Changed answer;
+    answer.set_revision(backend.revision());
+    done(as_message<v1::Changed>(std::move(answer)));
+  });
+  if (waiting.ok()) return *waiting;
+  done(waiting.error());
+  return nullptr;
+}
+
 Result<std::unique_ptr<MessageStream>> logs(const Asked& asked, const v1::WorkloadLogsRequest& request) {
   LogQuery query;
   query.workload = TRY(resolve_workload(asked.draft, request.name()).in_field("name"));
@@ -221,6 +261,7 @@ void add_workloads(Dispatch& dispatch) {
   add_write(dispatch, "Workloads/Restart", restart);
   add_write(dispatch, "Workloads/Remove", remove);
   add_call(dispatch, "Workloads/Wait", Effect::Read, wait);
+  add_call(dispatch, "Workloads/AwaitWanted", Effect::Read, await_wanted);
   add_stream(dispatch, "Workloads/Logs", logs);
   add_upgrade(dispatch, "Workloads/Attach", attach);
   add_upgrade(dispatch, "Workloads/Exec", exec);

@@ -62,6 +62,77 @@ TEST_F(WorkloadTest, RunAgainIsTheSame) {
   EXPECT_EQ(told.what.find("hunter"), std::string::npos) << told.what;
 }
 
+// It would do nothing, and say nothing.
+TEST_F(WorkloadTest, RunAgainOfWhatDoesNotRunIsRefused) {
+  const std::string request = R"({"name":"job","command":["a"]})";
+  const std::string id = id_of("Workloads/Run", request);
+  status("job", RunState::Running);
+  EXPECT_EQ(id_of("Workloads/Run", request), id);
+  for (const auto& [state, why] :
+       {std::pair{RunState::Exited, "has ended"}, {RunState::Failed, "could not be started"}}) {
+    status("job", state);
+    const Error told = refused("Workloads/Run", request);
+    EXPECT_EQ(told.code, Code::Conflict);
+    EXPECT_EQ(told.what, "the name job is taken by " + id + ", which " + why +
+                             "; `weft start job` runs it again, `weft rm job` frees the name");
+  }
+  EXPECT_EQ(refused("Workloads/Run", R"({"name":"job","command":["b"]})").field, "command") << "another one is told so";
+  call("Workloads/Stop", R"({"name":"job"})");
+  EXPECT_NE(refused("Workloads/Run", request).what.find("which is stopped"), std::string::npos);
+  call("Workloads/Start", R"({"name":"job"})");
+  status("job", RunState::Running);
+  EXPECT_EQ(id_of("Workloads/Run", request), id);
+}
+
+TEST_F(WorkloadTest, NamesThatMeanSomethingElse) {
+  call("Vpcs/Create", R"({"name":"shop","cidrs":["10.0.0.0/16"]})");
+  for (const std::string name :
+       {"internet", "vpc-0123456789abcdef", "w-0123456789abcdef", "m-0123456789abcdef", "nat-0123456789abcdef"}) {
+    const std::string quoted = R"("name":")" + name + "\"";
+    for (const auto& [method, request] : {std::pair{"Workloads/Run", "{" + quoted + R"(,"command":["a"]})"},
+                                          {"Tnis/Create", "{" + quoted + "}"},
+                                          {"Vpcs/Create", "{" + quoted + R"(,"cidrs":["10.9.0.0/16"]})"},
+                                          {"Subnets/Create", "{" + quoted + R"(,"vpc":"shop","cidr":"10.0.1.0/24"})"},
+                                          {"Groups/Create", "{" + quoted + R"(,"vpc":"shop"})"}}) {
+      const Error told = refused(method, request);
+      EXPECT_EQ(told.code, Code::Usage) << method << request << told.what;
+      EXPECT_EQ(told.field, "name") << method << request;
+    }
+  }
+  EXPECT_EQ(refused("Workloads/Run", R"({"name":"w-0123456789abcdef","command":["a"]})").what,
+            "w-0123456789abcdef looks like an id; choose another name");
+  for (const char* name : {"w-0123456789abcde", "w-0123456789abcdex", "job-0123456789abcdef", "internet-2", "w"}) {
+    call("Workloads/Run", R"({"name":")" + std::string(name) + R"(","command":["a"]})");
+  }
+}
+
+TEST_F(WorkloadTest, WhatIsCalledSoAlreadyStays) {
+  model::PrefixList list;
+  list.id = model::PrefixListId::make(backend_.rng());
+  list.name = "internet";
+  const auto put = [&] { return model::Command{.operations = {model::Put{list}}}; };
+  model::State state;
+  EXPECT_FALSE(state.apply(put()).ok());
+  ASSERT_TRUE(state.replay(put()).ok());
+  list.prefixes = {*net::Prefix::parse("10.0.0.0/8")};
+  EXPECT_TRUE(state.apply(put()).ok()) << "it can be changed";
+  list.name = "w-0123456789abcdef";
+  EXPECT_FALSE(state.apply(put()).ok()) << "but not be called so";
+}
+
+TEST_F(WorkloadTest, WaitsUntilItIsWhatIsWanted) {
+  const std::string id = id_of("Workloads/Run", R"({"name":"web","command":["a"]})");
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"web"})").code, Code::TimedOut);  // not yet
+  EXPECT_EQ(backend_.awaited.text, id);
+  pending_.reset();
+  EXPECT_TRUE(backend_.when_wanted.expired()) << "who has gone waits no more";
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"nobody"})").code, Code::NotFound);
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"w-0123456789abcdef"})").code,
+            Code::TimedOut);  // one that is gone
+  backend_.why_unknown = "nobody is there";
+  EXPECT_EQ(refused("Workloads/AwaitWanted", R"({"name":"web"})").code, Code::Unavailable);
+}
+
 TEST_F(WorkloadTest, RefusesBadRuns) {
   call("Workloads/Run", R"({"name":"taken","command":["a"],"publish":["80:80"]})");
   call("Tnis/Create", R"({"name":"t"})");
@@ -81,6 +152,7 @@ TEST_F(WorkloadTest, RefusesBadRuns) {
       {R"({"command":["a"],"cpus":"1.2345"})", Code::Usage, "cpus"},
       {R"({"command":["a"],"cpus":"-1"})", Code::Usage, "cpus"},
       {R"({"command":["a"],"pids":-1})", Code::Usage, "pids"},
+      {R"({"command":["a"],"pids":0})", Code::Usage, "pids"},
       {R"({"command":["a"],"publish":["80"]})", Code::Usage, "publish[0]"},
       {R"({"command":["a"],"publish":["1:1","80:0"]})", Code::Usage, "publish[1]"},
       {R"({"command":["a"],"publish":["80:80/sctp"]})", Code::Usage, "publish[0]"},

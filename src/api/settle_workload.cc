@@ -45,6 +45,7 @@ Result<model::Limits> take_limits(const v1::WorkloadSpec& spec) {
   model::Limits limits;
   if (!spec.memory().empty()) limits.memory = TRY(base::parse_size(spec.memory()).in_field("memory"));
   if (!spec.cpus().empty()) limits.milli_cpus = TRY(parse_cpus(spec.cpus()).in_field("cpus"));
+  if (spec.has_pids() && spec.pids() == 0) return refusal(Code::Usage, "pids", "0 is not a number of processes");
   limits.pids = spec.pids();
   return limits;
 }
@@ -58,7 +59,7 @@ Result<> check_external(const v1::WorkloadSpec& spec) {
   if (spec.env_size() != 0) return refuse("env");
   if (!spec.memory().empty()) return refuse("memory");
   if (!spec.cpus().empty()) return refuse("cpus");
-  if (spec.pids() != 0) return refuse("pids");
+  if (spec.has_pids()) return refuse("pids");
   if (spec.restart() != v1::RESTART_NO) return refuse("restart");
   if (!spec.user().empty()) return refuse("user");
   if (!spec.workdir().empty()) return refuse("workdir");

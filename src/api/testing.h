@@ -124,6 +124,13 @@ class FakeBackend : public Backend {
   Result<std::unique_ptr<Stream<RunStatus>>> exit_of(const model::WorkloadId&) override {
     return std::unique_ptr<Stream<RunStatus>>(std::make_unique<SourceStream<RunStatus>>(exits));
   }
+  Result<std::shared_ptr<void>> await_wanted(const model::WorkloadId& workload, std::function<void()> done) override {
+    if (!why_unknown.empty()) return error(base::Code::Unavailable, "{}", why_unknown);
+    awaited = workload;
+    const auto waiter = std::make_shared<std::function<void()>>(std::move(done));
+    when_wanted = waiter;
+    return std::shared_ptr<void>(waiter);
+  }
   void start_attached(const model::WorkloadId& workload) override { attached = workload; }
   std::string netns_path(const model::WorkloadId& workload) const override {
     return "/run/weft/netns/" + workload.text;
@@ -177,6 +184,8 @@ class FakeBackend : public Backend {
   Source<Event> happenings;
   os::Fd shim;
   model::WorkloadId attached;
+  model::WorkloadId awaited;
+  std::weak_ptr<std::function<void()>> when_wanted;
   Exec executed;
   LogQuery log_query;
   TraceQuery traced;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -88,8 +89,8 @@ int pause(Signals& signals) {
 // A workload in the foreground, through as many connections as it takes.
 class Foreground {
  public:
-  Foreground(const Scene& scene, std::string id, Signals& signals)
-      : scene_(scene), id_(std::move(id)), signals_(signals) {}
+  Foreground(const Scene& scene, std::string id, Signals& signals, Output& output)
+      : scene_(scene), id_(std::move(id)), signals_(signals), output_(output) {}
 
   Result<Ended> run() {
     while (true) {
@@ -98,7 +99,9 @@ class Foreground {
       const Life life = TRY(look());
       if (life == Life::Over) return ask_how_it_ended(scene_, id_);
       note_absence(life);
-      if (const int signal = pause(signals_); signal != 0) return Ended{.how = Ended::How::Hangup, .signal = signal};
+      const int signal = pause(signals_);
+      if (signal != 0 && life == Life::Unknown) return Ended{.how = Ended::How::Hangup, .signal = signal};
+      if (signal != 0) signals_.hold(signal);
     }
   }
 
@@ -107,7 +110,7 @@ class Foreground {
   Result<Ended> attach() {
     auto connection = scene_.door.upgrade("Workloads/Attach", {{"name", id_}});
     if (!connection.ok()) return not_attached(connection.error());
-    Session session(std::move(*connection), Joined::Workload, signals_, [this] { note_return(); });
+    Session session(std::move(*connection), Joined::Workload, signals_, output_, [this] { note_return(); });
     const Ended ended = TRY(session.run());
     return ended.how == Ended::How::Refused ? not_attached(ended.refusal) : ended;
   }
@@ -149,9 +152,20 @@ class Foreground {
   const Scene& scene_;
   std::string id_;
   Signals& signals_;
+  Output& output_;
   enum class Away { No, Yes } away_ = Away::No;
   int attempts_ = 0;  // since it was attached
 };
+
+// A connection that breaks while its workload ends isn't weftd's fault.
+Error why_broken(const Scene& scene) {
+  const auto item = scene.door.call("Workloads/Get", {{"name", scene.given.argument("WORKLOAD")}});
+  const std::string state = item.ok() ? text_of(value_at(*item, "status.state")) : std::string();
+  const bool is_gone = !item.ok() && item.error().code == Code::NotFound;
+  if (is_gone || state == "exited" || state == "failed") return error(Code::Unavailable, "the workload has ended");
+  if (state == "stopping") return error(Code::Unavailable, "the workload is stopping");
+  return error(Code::Unavailable, "the connection to weftd broke");
+}
 
 // A command that isn't there, or can't be executed, has statuses of its own.
 int refused(const Scene& scene, const Error& refusal) {
@@ -160,8 +174,15 @@ int refused(const Scene& scene, const Error& refusal) {
   return refusal.code == Code::Denied ? kNotExecutable : kOwnFailure;
 }
 
-int tell_end(const Scene& scene, const Result<Ended>& result, const std::string& hangup_note) {
+// As a program's that nobody reads, where that is why.
+int unwritten(const Scene& scene, int fault) {
+  if (fault == EPIPE) return kSignalBase + SIGPIPE;
+  return own_failure(scene, base::errno_error("write what the command writes", fault));
+}
+
+int tell_end(const Scene& scene, const Result<Ended>& result, const Output& output, const std::string& hangup_note) {
   if (!result.ok()) return own_failure(scene, result.error());
+  if (output.is_unheard()) return unwritten(scene, output.fault());
   switch (result->how) {
     case Ended::How::Exit:
       if (result->out_of_memory == workload::OutOfMemory::Yes) scene.console.note("it ran out of its memory limit");
@@ -170,7 +191,8 @@ int tell_end(const Scene& scene, const Result<Ended>& result, const std::string&
       return status_of(result->exit) == 0 ? kOwnFailure : status_of(result->exit);
     case Ended::How::Refused: return refused(scene, result->refusal);
     case Ended::How::Hangup: scene.console.note(hangup_note); return kSignalBase + result->signal;
-    case Ended::How::Broken: return own_failure(scene, error(Code::Unavailable, "the connection to weftd broke"));
+    case Ended::How::Deaf: return unwritten(scene, output.fault());
+    case Ended::How::Broken: return own_failure(scene, why_broken(scene));
   }
   return kOwnFailure;
 }
@@ -178,8 +200,8 @@ int tell_end(const Scene& scene, const Result<Ended>& result, const std::string&
 Result<> check_command(const Given& given) {
   const bool is_external = given.has("external");
   const bool has_command = !given.argument("COMMAND").empty();
-  if (is_external && has_command) return error(Code::Usage, "run: --external: there is no COMMAND").in_field("command");
-  if (!is_external && !has_command) return error(Code::Usage, "run: COMMAND is missing").in_field("command");
+  if (is_external && has_command) return error(Code::Usage, "--external: there is no COMMAND").in_field("command");
+  if (!is_external && !has_command) return error(Code::Usage, "COMMAND is missing").in_field("command");
   return {};
 }
 
@@ -202,12 +224,13 @@ int run_attached(const Scene& scene, Json request) {
   const Terminal terminal = terminal_for(scene.given);
   if (terminal == Terminal::Given) put_terminal(scene, request);
   Signals signals;
+  Output output;
   const auto answer = scene.door.call(scene.given.command->method, request);
   if (!answer.ok()) return own_failure(scene, answer.error());
   scene.console.notes_of(*answer);
   const std::string id = text_of(value_at(*answer, "id"));
-  const auto ended = with_terminal(terminal, [&] { return Foreground(scene, id, signals).run(); });
-  return tell_end(scene, ended, id + " runs on");
+  const auto ended = with_terminal(terminal, [&] { return Foreground(scene, id, signals, output).run(); });
+  return tell_end(scene, ended, output, id + " runs on");
 }
 
 }  // namespace
@@ -231,9 +254,10 @@ Result<int> exec(const Scene& scene) {
   Signals signals;
   auto connection = scene.door.upgrade(scene.given.command->method, request);
   if (!connection.ok()) return own_failure(scene, connection.error());
+  Output output;
   const auto ended =
-      with_terminal(terminal, [&] { return Session(std::move(*connection), Joined::Exec, signals).run(); });
-  return tell_end(scene, ended, "the command may run on");
+      with_terminal(terminal, [&] { return Session(std::move(*connection), Joined::Exec, signals, output).run(); });
+  return tell_end(scene, ended, output, "the command may run on");
 }
 
 }  // namespace weft::cli

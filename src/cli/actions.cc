@@ -70,34 +70,16 @@ bool is_confirmed(const Scene& scene) {
       fmt::format("Remove {} {}?", scene.given.command->noun(), scene.given.argument(named.name)));
 }
 
-// Which of several a failure is about, if it doesn't say so itself.
-Error about(Error error, const Given& given, const Json& request) {
-  const auto& arguments = given.command->arguments;
-  if (arguments.empty() || arguments.back().count != Count::Each) return error;
-  const std::string name = text_of(value_at(request, arguments.back().field));
-  return error.what.find(name) == std::string::npos ? std::move(error).within(name) : error;
-}
-
-// One call for each request. All are made, and the first failure is the outcome.
 Result<int> call(const Scene& scene) {
   if (!is_confirmed(scene)) return error(base::Code::Failed, "nothing was removed");
-  Result<int> outcome = kDone;
-  for (const Json& request : requests_of(scene.given)) {
-    const auto answer = scene.door.call(scene.given.command->method, request);
-    if (answer.ok()) {
-      show(scene, *answer);
-      continue;
-    }
-    if (outcome.ok()) {
-      outcome = about(answer.error(), scene.given, request);
-    } else {
-      scene.console.fail(about(answer.error(), scene.given, request));
-    }
-  }
-  return outcome;
+  const Json answer = TRY(scene.door.call(scene.given.command->method, requests_of(scene.given).front()));
+  show(scene, answer);
+  return kDone;
 }
 
 }  // namespace
+
+void show_change(const Scene& scene, const Json& answer) { show(scene, answer); }
 
 Result<int> perform(const Scene& scene) {
   switch (scene.given.command->answer) {
@@ -106,6 +88,7 @@ Result<int> perform(const Scene& scene) {
     case Answer::List:
     case Answer::Object:
     case Answer::Text: return call(scene);
+    case Answer::Life: return change_life(scene);
     case Answer::Run: return run(scene);
     case Answer::Exec: return exec(scene);
     case Answer::Logs: return logs(scene);

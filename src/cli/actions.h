@@ -2,6 +2,8 @@
 // status, the error what weft says of it.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/result.h"
 #include "cli/console.h"
 #include "cli/door.h"
@@ -18,8 +20,11 @@ struct Scene {
 };
 
 Result<int> perform(const Scene& scene);
+// What a change answers, as its row of the table says.
+void show_change(const Scene& scene, const nlohmann::ordered_json& answer);
 
 // The families, each in a file of its own.
+Result<int> change_life(const Scene& scene);
 Result<int> run(const Scene& scene);
 Result<int> exec(const Scene& scene);
 Result<int> logs(const Scene& scene);

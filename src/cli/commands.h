@@ -13,7 +13,7 @@ namespace weft::cli {
 // What a value must look like; checked before anything is sent. A Note may be empty.
 enum class Kind { Switch, Text, Number, Duration, Seconds, Size, Time, Choice, Decimal, Setting, Note };
 
-// Each: one call for each value.
+// Each: one request for each value.
 enum class Count { One, Many, Each };
 enum class Need { Required, Optional };
 
@@ -76,6 +76,7 @@ enum class Answer {
   Object,   // one object, field by field
   Text,     // the field `text`, as it is
   // With code of their own (see actions.cc):
+  Life,
   Run,
   Exec,
   Logs,

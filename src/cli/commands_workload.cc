@@ -82,7 +82,8 @@ std::vector<Flag> run_flags() {
 }
 
 constexpr std::string_view kForeground =
-    "125 weft itself failed|126 the command can't be executed|127 the command isn't there|"
+    "125 weft itself failed, or the command line is wrong|126 the command can't be executed|127 the command isn't "
+    "there|"
     "128+n signal n ended it";
 
 }  // namespace
@@ -95,6 +96,8 @@ std::vector<Command> workload_rows() {
            "Runs COMMAND as a workload, by default with an interface in the default VPC. In the foreground (without "
            "--detach) its output is passed on as it comes, signals are passed to it, and weft ends with its status. "
            "Should weftd restart meanwhile, the program doesn't notice and weft attaches again.\n\n"
+           "A signal that means stop (INT, TERM, HUP, QUIT) is passed on, and ends restarts too. When nobody reads the "
+           "output any more, the program is ended.\n\n"
            "What follows the first word of COMMAND belongs to it, flags too.",
        .arguments = {{.name = "COMMAND",
                       .field = "command",

@@ -262,6 +262,8 @@ class Program {
     if (!text.empty() && ::write(in_.get(), text.data(), text.size()) < 0) abort();
   }
   void signal(int number) { kill(pid_, number); }
+  // Nobody reads its stdout any more.
+  void close_output() { out_.reset(); }
   // Reads until this text has come on stdout or stderr; false: the program has ended.
   bool await_output(const std::string& text) {
     while (so_far_.out.find(text) == std::string::npos && so_far_.err.find(text) == std::string::npos) {
@@ -289,7 +291,7 @@ class Program {
   }
   bool read_some() {
     if (!out_.valid() && !err_.valid()) return false;
-    pollfd ready[2] = {{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}};
+    pollfd ready[2] = {{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}};  // one that is closed has -1
     if (poll(ready, 2, 60'000) <= 0) return false;
     take(out_, ready[0].revents, so_far_.out);
     take(err_, ready[1].revents, so_far_.err);

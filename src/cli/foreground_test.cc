@@ -103,6 +103,84 @@ TEST(Run, PassesSignalsOn) {
   EXPECT_EQ(program.finish().status, 143);
 }
 
+TEST(Run, WithoutAReaderItIsEndedAsByAnInterrupt) {
+  FakeWeftd weftd;
+  std::latch closed(1);
+  serve_run(weftd, [&](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "y\n");
+    closed.wait();
+    for (int i = 0; i < 3; ++i) c.frame(FrameType::Stdout, "y\n");
+    const auto signal = c.await(FrameType::Signal);
+    ASSERT_TRUE(signal);
+    EXPECT_EQ(*workload::parse_signal(signal->payload), SIGINT);
+    c.frame(FrameType::Stdout, "y\n");
+    end(c, {.code = 130, .signal = SIGINT});
+  });
+  Program program(weftd, {"run", "--rm", "--", "yes"});
+  ASSERT_TRUE(program.await_output("y\n"));
+  program.close_output();
+  closed.count_down();
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 128 + SIGPIPE);
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST(Run, AFullDiskIsAFailureThatIsTold) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "much\n");
+    EXPECT_TRUE(c.await(FrameType::Signal));
+    end(c, {.code = 130, .signal = SIGINT});
+  });
+  const std::string line = "exec " WEFT_PROGRAM " run -- x >/dev/full";
+  const std::string socket = "WEFT_SOCKET=" + weftd.socket();
+  std::string command = "env " + socket + " sh -c '" + line + "' 2>" + (weftd.folder() / "err") + " </dev/null";
+  const int status = system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 125);
+}
+
+TEST(Run, ASignalBeforeItIsJoinedIsPassedOnThen) {
+  FakeWeftd weftd;
+  std::latch asked(1), signalled(1);
+  weftd.on("Workloads/Run", {{"id", "w-1"}});
+  weftd.on("Workloads/Attach", [&](Conversation& c, const Json&) {
+    c.upgrade();
+    asked.count_down();
+    signalled.wait();
+    c.frame(FrameType::Done, "");
+    const auto signal = c.await(FrameType::Signal);
+    ASSERT_TRUE(signal);
+    EXPECT_EQ(*workload::parse_signal(signal->payload), SIGTERM);
+    end(c, {.code = 143, .signal = SIGTERM});
+  });
+  Program program(weftd, {"run", "x"});
+  asked.wait();
+  program.signal(SIGTERM);
+  signalled.count_down();
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 143);
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST(Run, AHangupEndsWithTheCommandsStatus) {
+  FakeWeftd weftd;
+  serve_run(weftd, [](Conversation& c, const Json&) {
+    c.frame(FrameType::Stdout, "ready\n");
+    const auto signal = c.await(FrameType::Signal);
+    ASSERT_TRUE(signal);
+    EXPECT_EQ(*workload::parse_signal(signal->payload), SIGHUP);
+    c.frame(FrameType::Stdout, "bye\n");
+    end(c, {.code = 7, .signal = 0});
+  });
+  Program program(weftd, {"run", "x"}, {.input = {}, .environment = {}, .stdin_is = Program::Options::Stdin::Open});
+  ASSERT_TRUE(program.await_output("ready\n"));
+  program.signal(SIGHUP);
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 7);
+  EXPECT_EQ(outcome.out, "ready\nbye\n");
+  EXPECT_EQ(outcome.err, "");
+}
+
 TEST(Run, AfterThreeInterruptsItLeavesTheWorkloadAlone) {
   FakeWeftd weftd;
   serve_run(weftd, [](Conversation& c, const Json&) {
@@ -133,8 +211,35 @@ TEST(Run, FailuresOfWeftItselfAre125) {
   EXPECT_EQ(outcome.status, 125);
   EXPECT_EQ(outcome.err, "weft: run: no subnet nowhere\n");
   EXPECT_EQ(run_weft(weftd, {"run", "--detach", "--subnet", "nowhere", "true"}).status, 3);
-  EXPECT_EQ(run_weft(weftd, {"run", "--bogus", "true"}).status, 2);
-  EXPECT_EQ(run_weft(weftd, {"run"}).status, 2);
+}
+
+// A program may end with 2 itself.
+TEST(Run, ALineThatIsWrongIs125) {
+  FakeWeftd weftd;
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"run"},
+                                             {"run", "--detach"},
+                                             {"run", "--bogus", "true"},
+                                             {"-o", "json", "run", "--cpus", "0", "x"},
+                                             {"run", "--env", "C", "x"},
+                                             {"run", "--restart", "x", "true"},
+                                             {"run", "--tty", "--no-tty", "x"},
+                                             {"run", "--external", "--", "x"},
+                                             {"exec", "web"},
+                                             {"exec", "web", "--user"},
+                                             {"exec"}}) {
+    const Outcome outcome = run_weft(weftd, words);
+    EXPECT_EQ(outcome.status, 125) << testing::PrintToString(words);
+    EXPECT_THAT(outcome.err, testing::Not(HasSubstr("run: run:")));
+  }
+  EXPECT_EQ(run_weft(weftd, {"run"}).err, "weft: run: COMMAND is missing\n");
+  EXPECT_TRUE(weftd.requests().empty());
+  EXPECT_EQ(run_weft(weftd, {"ps", "--bogus"}).status, 2);
+  weftd.on("Workloads/Run", [](Conversation& c, const Json&) {
+    c.refuse(400, {{"code", "usage"}, {"message", "80 is not a port"}, {"field", "publish[0]"}});
+  });
+  EXPECT_EQ(run_weft(weftd, {"run", "-p", "80", "x"}).status, 125);
+  EXPECT_EQ(run_weft(weftd, {"run", "-d", "-p", "80", "x"}).status, 125);
 }
 
 TEST(Run, ACommandThatCannotBeRun) {
@@ -267,7 +372,6 @@ TEST(Run, DetachedAndExternalPrintTheId) {
   EXPECT_EQ(weftd.requests().back().json, Json({{"command", {"x"}}}));
   EXPECT_EQ(run_weft(weftd, {"run", "--external", "--name", "web"}).out, "w-1\n");
   EXPECT_EQ(weftd.requests().back().json, Json({{"name", "web"}, {"external", true}}));
-  EXPECT_EQ(run_weft(weftd, {"run", "--external", "--", "x"}).status, 2);
   EXPECT_EQ(run_weft(weftd, {"run", "-d", "-o", "name", "x"}).out, "web\n");
 }
 
@@ -302,6 +406,26 @@ TEST(Exec, ARefusedCommandHasAStatusOfItsOwn) {
   EXPECT_EQ(refuse_with({.code = base::Code::Unavailable, .what = "the workload is stopping"}).status, 125);
 }
 
+TEST(Exec, WithoutAReaderTheCommandIsHungUpOn) {
+  FakeWeftd weftd;
+  std::latch closed(1);
+  weftd.on("Workloads/Exec", [&](Conversation& c, const Json&) {
+    c.upgrade();
+    c.frame(FrameType::Done, "");
+    c.frame(FrameType::Stdout, "y\n");
+    closed.wait();
+    c.frame(FrameType::Stdout, "y\n");
+    EXPECT_FALSE(c.await(FrameType::Signal));  // until the client has gone
+  });
+  Program program(weftd, {"exec", "web", "--", "yes"});
+  ASSERT_TRUE(program.await_output("y\n"));
+  program.close_output();
+  closed.count_down();
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 128 + SIGPIPE);
+  EXPECT_EQ(outcome.err, "");
+}
+
 // What is sent before the command exists would reach the workload.
 TEST(Exec, ASignalBeforeItBeganGoesNowhere) {
   FakeWeftd weftd;
@@ -334,7 +458,16 @@ TEST(Run, SomebodyElseIsAttached) {
 TEST(Exec, ABrokenConnectionIsAFailure) {
   FakeWeftd weftd;
   weftd.on("Workloads/Exec", [](Conversation& c, const Json&) { c.upgrade(); });
-  EXPECT_EQ(run_weft(weftd, {"exec", "web", "--", "x"}).status, 125);
+  const auto broken = [&] { return run_weft(weftd, {"exec", "web", "--", "x"}); };
+  for (const auto& [state, why] : {std::pair{"running", "the connection to weftd broke"},
+                                   {"stopping", "the workload is stopping"},
+                                   {"exited", "the workload has ended"}}) {
+    weftd.on("Workloads/Get", Json{{"status", {{"state", state}}}});
+    EXPECT_EQ(broken().status, 125);
+    EXPECT_EQ(broken().err, "weft: exec: " + std::string(why) + "\n");
+  }
+  weftd.on("Workloads/Get", [](Conversation& c, const Json&) { c.refuse(404, {{"code", "not_found"}}); });
+  EXPECT_EQ(broken().err, "weft: exec: the workload has ended\n");
   weftd.on("Workloads/Exec", [](Conversation& c, const Json&) {
     c.refuse(503, {{"code", "unavailable"}, {"message", "the workload is stopped"}});
   });

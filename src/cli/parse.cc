@@ -42,6 +42,7 @@ class Reader {
   Result<> read_variables(const Variables& variables);
   Result<> place_words();
   Result<> check_needs() const;
+  Result<> check_some() const;
   Result<> check_excludes(const Flag& flag) const;
   Error unknown(std::string_view name) const;
 
@@ -187,6 +188,15 @@ Result<> Reader::check_needs() const {
   return {};
 }
 
+// To set nothing is a mistake.
+Result<> Reader::check_some() const {
+  if (command().verb() != "set") return {};
+  for (const Flag& flag : command().flags) {
+    if (given_.has(flag.name)) return {};
+  }
+  return error(Code::Usage, "nothing to set: weft {} --help lists what there is", command().name);
+}
+
 Result<Parsed> Reader::read(const Variables& variables) {
   const auto& arguments = command().arguments;
   const size_t words_from = command().rest == Rest::Words ? arguments.size() - 1 : words_.size();
@@ -209,6 +219,7 @@ Result<Parsed> Reader::read(const Variables& variables) {
   TRY_VOID(read_variables(variables));
   TRY_VOID(place_words());
   TRY_VOID(check_needs());
+  TRY_VOID(check_some());
   return Parsed(std::move(given_));
 }
 

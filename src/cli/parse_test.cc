@@ -120,6 +120,8 @@ struct Refused {
 TEST(Parse, Refusals) {
   const std::vector<Refused> cases = {
       {{"vpc", "create"}, "vpc create: NAME is missing"},
+      {{"vpc", "set", "x"}, "vpc set: nothing to set: weft vpc set --help"},
+      {{"tni", "set", "x", "--dry-run"}, "tni set: nothing to set"},
       {{"vpc", "create", "x"}, "vpc create: --cidr is missing"},
       {{"vpc", "create", "x", "y", "--cidr", "z"}, "vpc create: 'y': one word too many"},
       {{"subnet", "create", "x", "--vpc", "a", "--vpc", "b"}, "--vpc: two values: 'a' and 'b'"},

@@ -62,6 +62,21 @@ int failed(const Console& console, const Error& error) {
   return exit_status_of(error.code);
 }
 
+// Whose statuses are those of the program that it runs.
+bool runs_a_program(const Command* command) {
+  return command != nullptr && (command->answer == Answer::Run || command->answer == Answer::Exec);
+}
+
+int failed(const Console& console, const Command* command, const Error& error) {
+  const int status = failed(console, error);
+  return runs_a_program(command) && status == kUsage ? kOwnFailure : status;
+}
+
+int not_understood(const Console& console, const std::vector<std::string>& words, const Error& error) {
+  const auto split = split_command(words);
+  return failed(console, split.ok() ? split->command : nullptr, error);
+}
+
 int show_help(const Console& console, const HelpWanted& wanted) {
   console.print(help_named(wanted.name));
   const auto flushed = console.flush();
@@ -77,12 +92,12 @@ int run_program(const std::vector<std::string>& words, const Variables& variable
     return kDone;
   }
   const auto parsed = parse(words, variables);
-  if (!parsed.ok()) return failed(early, parsed.error());
+  if (!parsed.ok()) return not_understood(early, words, parsed.error());
   if (const auto* wanted = std::get_if<HelpWanted>(&*parsed)) return show_help(early, *wanted);
   const Given& given = std::get<Given>(*parsed);
   const Console console(view_of(given), given.has("quiet") ? Loudness::Quiet : Loudness::Usual);
   auto outcome = act(given, console, variables).within(given.command->name);
-  return outcome.ok() ? *outcome : failed(console, outcome.error());
+  return outcome.ok() ? *outcome : failed(console, given.command, outcome.error());
 }
 
 }  // namespace weft::cli

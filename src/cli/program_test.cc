@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <latch>
+
 #include "cli/fake_weftd.h"
 
 namespace weft::cli {
@@ -165,16 +167,83 @@ TEST(Program, ControlCharactersOfTheServerAreShownNotObeyed) {
   EXPECT_EQ(run_weft(weftd, {"vpc", "ls"}).err, "weft: vpc ls: \\x1b]0;x\\x07\n");
 }
 
-TEST(Program, EachNameIsTriedAndTheFirstFailureCounts) {
+// A weftd with workloads a, b and c.
+void serve_workloads(FakeWeftd& weftd) {
+  weftd.on("Workloads/Get", [](Conversation& c, const Json& request) {
+    const std::string name = request["name"];
+    if (name.size() != 1) return c.refuse(404, {{"code", "not_found"}, {"message", "there is no workload " + name}});
+    c.answer(Json{{"id", "w-" + name}, {"name", name}});
+  });
+  weftd.on("Workloads/AwaitWanted", {{"revision", 2}});
+}
+
+std::vector<std::string> asked(const FakeWeftd& weftd, const std::string& method) {
+  std::vector<std::string> names;
+  for (const Request& request : weftd.requests()) {
+    if (request.method == method) names.push_back(request.json["name"]);
+  }
+  return names;
+}
+
+TEST(Life, EachNameIsTriedAndTheFirstFailureCounts) {
   FakeWeftd weftd;
+  serve_workloads(weftd);
   weftd.on("Workloads/Remove", [](Conversation& c, const Json& request) {
-    if (request["name"] == "b") return c.refuse(409, {{"code", "conflict"}, {"message", "it runs"}});
+    if (request["name"] == "w-b") return c.refuse(409, {{"code", "conflict"}, {"message", "it runs"}});
     c.answer(Json{{"revision", 1}});
   });
   const Outcome outcome = run_weft(weftd, {"rm", "a", "b", "c"});
   EXPECT_EQ(outcome.status, 4);
   EXPECT_EQ(outcome.err, "weft: rm: b: it runs\n");
-  EXPECT_EQ(weftd.requests().size(), 3u);
+  EXPECT_THAT(asked(weftd, "Workloads/Remove"), ElementsAre("w-a", "w-b", "w-c"));
+  EXPECT_THAT(asked(weftd, "Workloads/AwaitWanted"), ElementsAre("w-a", "w-c"));
+}
+
+TEST(Life, ANameThatIsNobodysChangesNothing) {
+  for (const char* verb : {"stop", "start", "restart", "rm"}) {
+    FakeWeftd weftd;
+    serve_workloads(weftd);
+    const Outcome outcome = run_weft(weftd, {verb, "a", "nope", "b"});
+    EXPECT_EQ(outcome.status, 3) << verb;
+    EXPECT_EQ(outcome.err, "weft: " + std::string(verb) + ": there is no workload nope\n");
+    for (const Request& request : weftd.requests()) EXPECT_EQ(request.method, "Workloads/Get");
+  }
+}
+
+TEST(Life, ReturnsWhenAllHaveEnded) {
+  FakeWeftd weftd;
+  serve_workloads(weftd);
+  weftd.on("Workloads/Stop", {{"revision", 1}});
+  std::latch both(2), ended(1);
+  weftd.on("Workloads/Stop", [&](Conversation& c, const Json&) {
+    both.count_down();
+    c.answer(Json{{"revision", 1}});
+  });
+  weftd.on("Workloads/AwaitWanted", [&](Conversation& c, const Json&) {
+    ended.wait();
+    c.answer(Json{{"revision", 1}});
+  });
+  Program program(weftd, {"stop", "a", "b", "a", "-o", "json"});
+  both.wait();  // both are asked before either has ended
+  ended.count_down();
+  EXPECT_EQ(program.finish().status, 0);
+  EXPECT_THAT(asked(weftd, "Workloads/Stop"), ElementsAre("w-a", "w-b"));
+}
+
+TEST(Life, WaitsNoLongerThanItIsTold) {
+  FakeWeftd weftd;
+  serve_workloads(weftd);
+  weftd.on("Workloads/Stop", {{"revision", 1}});
+  weftd.on("Workloads/AwaitWanted", [](Conversation& c, const Json&) { (void)c.await(workload::FrameType::Stdin); });
+  EXPECT_EQ(run_weft(weftd, {"stop", "a", "--wait=100ms"}).status, 8);
+}
+
+TEST(Life, ADryRunWaitsForNothing) {
+  FakeWeftd weftd;
+  serve_workloads(weftd);
+  weftd.on("Workloads/Stop", {{"changes", {{{"action", "change"}, {"kind", "w"}, {"name", "a"}}}}});
+  EXPECT_EQ(run_weft(weftd, {"stop", "a", "--dry-run"}).status, 0);
+  EXPECT_THAT(asked(weftd, "Workloads/AwaitWanted"), IsEmpty());
 }
 
 TEST(Program, ADryRunShowsWhatWouldHappen) {

@@ -2,11 +2,16 @@
 // joined to a command in a workload by the frames of workload/shim_protocol.h.
 #pragma once
 
+#include <cerrno>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "os/fd.h"
 #include "workload/shim_protocol.h"
 
@@ -25,9 +30,28 @@ class Signals {
   int fd() const { return fd_.get(); }
   // The next one that came; 0 if none has.
   int take();
+  // What came before there was anybody to pass it on to, for the next session.
+  void hold(int signal) { held_.push_back(signal); }
+  std::vector<int> take_held() { return std::exchange(held_, {}); }
 
  private:
   os::Fd fd_;
+  std::vector<int> held_;
+};
+
+// Where the command's output goes, through all sessions. After a write that
+// failed there is no more of it.
+class Output {
+ public:
+  void write(int fd, std::string_view bytes);
+  // The errno of that write; 0: all could be written.
+  int fault() const { return fault_; }
+  // What the command writes is for nobody any more. (A terminal that hung up is
+  // told of by SIGHUP, which a command may choose to survive.)
+  bool is_unheard() const { return fault_ != 0 && fault_ != EIO; }
+
+ private:
+  int fault_ = 0;
 };
 
 struct Ended {
@@ -35,7 +59,8 @@ struct Ended {
     Exit,     // it ended: exit says how
     Broken,   // the connection did
     Refused,  // it never began: refusal says why
-    Hangup,   // the user's terminal is gone, or the user gave up
+    Hangup,   // the user gave up
+    Deaf,     // nobody takes its output any more
   } how = How::Broken;
   workload::Exit exit = {};
   workload::OutOfMemory out_of_memory = workload::OutOfMemory::No;
@@ -47,16 +72,24 @@ struct Ended {
 class Session {
  public:
   // `began` is called once it is joined.
-  Session(os::Fd socket, Joined joined, Signals& signals, std::function<void()> began = {});
-  // Until it ends. An error: what came is not the protocol, or stdout is gone.
+  Session(os::Fd socket, Joined joined, Signals& signals, Output& output, std::function<void()> began = {});
+  // Until it ends. An error: what came is not the protocol.
   Result<Ended> run();
 
  private:
+  Result<> turn();
+  void begin();
+  void take_output(int fd, std::string_view bytes);
+  void end_unheard();
+  void end_at_last();
+  int wait_millis() const;
   Result<> take_frames();
   Result<> take(const workload::Frame& frame);
   Result<> take_answer(const workload::Frame& frame);
   Result<> take_status(const std::string& payload);
-  void pass_signal();
+  void take_signals();
+  void pass_on(int signal);
+  bool is_given_up(int signal);
   void pass_input();
   void pass_window();
   Result<> receive();
@@ -65,15 +98,18 @@ class Session {
   os::Fd socket_;
   Joined joined_;
   Signals& signals_;
+  Output& output_;
   std::function<void()> began_;
   workload::FrameReader in_;
   std::string out_;
   // Asked: what was asked for (by weftd, in our name) isn't answered yet. Until it
-  // is, nothing is passed on: a signal would reach the workload itself.
+  // is, nothing is passed on: a signal would reach the workload itself. Those for a
+  // workload wait; an exec's command isn't there yet, and needs none.
   enum class Stage { Asked, Joined } stage_ = Stage::Asked;
   enum class Input { Open, Ended } input_ = Input::Open;
   std::optional<Ended> ended_;
-  int impatience_ = 0;  // interrupts without an end
+  int impatience_ = 0;                    // interrupts without an end
+  std::optional<base::BootTime> end_at_;  // what was told to end is ended
 };
 
 }  // namespace weft::cli

@@ -4,11 +4,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 
 #include "cli/session.h"
 #include "cli/terminal.h"
+#include "os/clock.h"
 
 namespace weft::cli {
 
@@ -22,20 +25,8 @@ constexpr std::array kPassed = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUS
 constexpr size_t kMostUnsent = 256 * 1024;  // then stdin waits
 constexpr int kPatience = 3;                // so many interrupts, and weft leaves the command alone
 
-Result<> write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written >= 0) {
-      bytes.remove_prefix(static_cast<size_t>(written));
-    } else if (errno == EAGAIN) {
-      pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
-      poll(&ready, 1, -1);
-    } else if (errno != EINTR) {
-      return base::errno_error("write what the command writes", errno);
-    }
-  }
-  return {};
-}
+// From an interrupt that nobody typed to the end by force; as long as a stop takes.
+constexpr base::Duration kLongestEnding = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -53,25 +44,49 @@ int Signals::take() {
   return read(fd_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
 }
 
-Session::Session(os::Fd socket, Joined joined, Signals& signals, std::function<void()> began)
-    : socket_(std::move(socket)), joined_(joined), signals_(signals), began_(std::move(began)) {
+void Output::write(int fd, std::string_view bytes) {
+  while (!bytes.empty() && fault_ == 0) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written >= 0) {
+      bytes.remove_prefix(static_cast<size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+      poll(&ready, 1, -1);
+    } else if (errno != EINTR) {
+      fault_ = errno;
+    }
+  }
+}
+
+Session::Session(os::Fd socket, Joined joined, Signals& signals, Output& output, std::function<void()> began)
+    : socket_(std::move(socket)), joined_(joined), signals_(signals), output_(output), began_(std::move(began)) {
   if (is_terminal(STDIN_FILENO) && !is_in_foreground(STDIN_FILENO)) input_ = Input::Ended;
 }
 
 Result<Ended> Session::run() {
-  while (!ended_) {
-    const bool reads_input = stage_ == Stage::Joined && input_ == Input::Open && out_.size() < kMostUnsent;
-    const short socket_events = static_cast<short>(POLLIN | (out_.empty() ? 0 : POLLOUT));
-    std::array<pollfd, 3> ready = {{{.fd = socket_.get(), .events = socket_events, .revents = 0},
-                                    {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
-                                    {.fd = reads_input ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0}}};
-    if (poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) return base::errno_error("wait", errno);
-    if (ready[1].revents != 0) pass_signal();
-    if (ready[2].revents != 0) pass_input();
-    flush();
-    if ((ready[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !ended_) TRY_VOID(receive());
-  }
+  while (!ended_) TRY_VOID(turn());
   return *ended_;
+}
+
+Result<> Session::turn() {
+  const bool reads_input = stage_ == Stage::Joined && input_ == Input::Open && out_.size() < kMostUnsent;
+  const short socket_events = static_cast<short>(POLLIN | (out_.empty() ? 0 : POLLOUT));
+  std::array<pollfd, 3> ready = {{{.fd = socket_.get(), .events = socket_events, .revents = 0},
+                                  {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+                                  {.fd = reads_input ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0}}};
+  if (poll(ready.data(), ready.size(), wait_millis()) < 0 && errno != EINTR) return base::errno_error("wait", errno);
+  if (ready[1].revents != 0) take_signals();
+  if (ready[2].revents != 0) pass_input();
+  if (end_at_ && *end_at_ <= os::now_boot()) end_at_last();
+  flush();
+  if ((ready[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !ended_) TRY_VOID(receive());
+  return {};
+}
+
+int Session::wait_millis() const {
+  if (!end_at_) return -1;
+  const base::Duration left = std::max(base::Duration(0), *end_at_ - os::now_boot());
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
 }
 
 Result<> Session::receive() {
@@ -97,8 +112,8 @@ Result<> Session::take_frames() {
 
 Result<> Session::take(const Frame& frame) {
   switch (frame.type) {
-    case FrameType::Stdout: return write_all(STDOUT_FILENO, frame.payload);
-    case FrameType::Stderr: return write_all(STDERR_FILENO, frame.payload);
+    case FrameType::Stdout: take_output(STDOUT_FILENO, frame.payload); return {};
+    case FrameType::Stderr: take_output(STDERR_FILENO, frame.payload); return {};
     case FrameType::Exited:
       ended_ = Ended{.how = Ended::How::Exit, .exit = TRY(workload::parse_exit(frame.payload))};
       return {};
@@ -118,10 +133,38 @@ Result<> Session::take_answer(const Frame& frame) {
     ended_ = Ended{.how = Ended::How::Refused, .refusal = workload::parse_refusal(frame.payload)};
     return {};
   }
+  begin();
+  return {};
+}
+
+void Session::begin() {
   if (began_) began_();
   if (joined_ == Joined::Workload) append_frame(out_, FrameType::Subscribe, {});
   pass_window();
-  return {};
+  for (const int signal : signals_.take_held()) pass_on(signal);
+  if (output_.is_unheard()) end_unheard();
+}
+
+void Session::take_output(int fd, std::string_view bytes) {
+  if (output_.fault() != 0) return;
+  output_.write(fd, bytes);
+  if (output_.is_unheard()) end_unheard();
+}
+
+// As a program ends whose reader has gone. What an exec leaves behind is hung up
+// on when the connection goes; a workload is told, and takes its time.
+void Session::end_unheard() {
+  if (joined_ == Joined::Exec) {
+    ended_ = Ended{.how = Ended::How::Deaf};
+    return;
+  }
+  pass_on(SIGINT);
+  end_at_ = os::now_boot() + kLongestEnding;
+}
+
+void Session::end_at_last() {
+  append_frame(out_, FrameType::Stop, workload::encode_grace(base::Duration(0)));
+  end_at_.reset();
 }
 
 Result<> Session::take_status(const std::string& payload) {
@@ -134,20 +177,27 @@ Result<> Session::take_status(const std::string& payload) {
   return {};
 }
 
-void Session::pass_signal() {
+void Session::take_signals() {
   for (int signal = signals_.take(); signal != 0; signal = signals_.take()) {
-    if (stage_ == Stage::Asked) {
-      if (signal != SIGWINCH) ended_ = Ended{.how = Ended::How::Hangup, .signal = signal};
-      continue;
-    }
     if (signal == SIGWINCH) {
-      pass_window();
+      if (stage_ == Stage::Joined) pass_window();
       continue;
     }
-    append_frame(out_, FrameType::Signal, workload::encode_signal(signal));
-    if (signal == SIGINT || signal == SIGTERM) ++impatience_;
-    if (signal == SIGHUP || impatience_ >= kPatience) ended_ = Ended{.how = Ended::How::Hangup, .signal = signal};
+    if (stage_ == Stage::Joined) {
+      pass_on(signal);
+    } else {
+      signals_.hold(signal);
+    }
+    const bool has_nobody = stage_ == Stage::Asked && joined_ == Joined::Exec;
+    if (is_given_up(signal) || has_nobody) ended_ = Ended{.how = Ended::How::Hangup, .signal = signal};
   }
+}
+
+void Session::pass_on(int signal) { append_frame(out_, FrameType::Signal, workload::encode_signal(signal)); }
+
+bool Session::is_given_up(int signal) {
+  if (signal == SIGINT || signal == SIGTERM) ++impatience_;
+  return impatience_ >= kPatience;
 }
 
 void Session::pass_window() {

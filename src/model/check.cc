@@ -1,5 +1,6 @@
 // What must hold of each object beside the others: State::check.
 #include <algorithm>
+#include <iterator>
 
 #include "base/text.h"
 #include "model/state.h"
@@ -21,6 +22,9 @@ constexpr size_t kMostPublications = 128;
 Error refusal(Code code, std::string_view field, std::string what, std::string holder = {}) {
   return Error{.code = code, .what = std::move(what), .field = std::string(field), .holder = std::move(holder)};
 }
+
+// Kinds that have no ids yet, but will: a name of today must not be an id of theirs.
+constexpr std::string_view kLaterPrefixes[] = {"rtb", "igw", "nat", "eip", "acl", "pcx", "svc"};
 
 bool is_name(std::string_view name) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
@@ -370,7 +374,37 @@ Result<> check_gone(const State& state, const Workload& workload) {
   return unused(state.tnis_of(workload.id), state, "TNI");
 }
 
+// What may be called so from now on. What is called so already stays.
+Result<> check_new_name(const std::string& name) {
+  if (is_reserved_name(name)) {
+    return refusal(Code::Usage, "name", fmt::format("{} means something else; choose another name", name));
+  }
+  if (looks_like_id(name)) {
+    return refusal(Code::Usage, "name", fmt::format("{} looks like an id; choose another name", name));
+  }
+  return {};
+}
+
+template <class T>
+bool has_name_already(const std::optional<Object>& before, const T& after) {
+  return before && std::get<T>(*before).name == after.name;
+}
+
 }  // namespace
+
+bool is_reserved_name(std::string_view name) { return name == "internet"; }
+
+bool looks_like_id(std::string_view text) {
+  const size_t dash = text.find('-');
+  if (dash == std::string_view::npos || text.size() != dash + 17 || !base::is_hex(text.substr(dash + 1))) return false;
+  const std::string_view prefix = text.substr(0, dash);
+  const auto is_later = [&](std::string_view later) { return prefix == later; };
+  if (std::any_of(std::begin(kLaterPrefixes), std::end(kLaterPrefixes), is_later)) return true;
+  const auto is_of = [&]<class... Tag>(const std::variant<base::Id<Tag>...>*) {
+    return ((prefix == Tag::kPrefix) || ...);
+  };
+  return is_of(static_cast<const AnyId*>(nullptr));
+}
 
 Result<> State::check(const Change& change) const {
   if (!change.after) {
@@ -384,6 +418,7 @@ Result<> State::check(const Change& change) const {
                            fmt::format("{} is not a name: 1 to {} of a-z, 0-9 and - (not first or last)",
                                        printable(object.name), kLongestName));
           }
+          if (!has_name_already(change.before, object)) TRY_VOID(check_new_name(object.name));
         }
         return check_one(*this, object);
       },

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -22,6 +23,11 @@ namespace weft::model {
 
 using Object = std::variant<Machine, Vpc, Subnet, Block, Group, Rule, PrefixList, Tni, Workload>;
 using AnyId = std::variant<MachineId, VpcId, SubnetId, BlockId, GroupId, RuleId, PrefixListId, TniId, WorkloadId>;
+
+// Texts that a name must not be, since they stand where names do: "internet", and
+// what has the shape of an id of any kind.
+bool is_reserved_name(std::string_view name);
+bool looks_like_id(std::string_view text);
 
 AnyId id_of(const Object& object);
 const std::string& text_of(const AnyId& id);

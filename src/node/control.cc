@@ -75,6 +75,9 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   api::TniCounters counters(const model::TniId&) const override { return {}; }
   std::vector<std::string> held_for(const model::AnyId&) const override { return {}; }
   Result<std::unique_ptr<api::Stream<api::RunStatus>>> exit_of(const model::WorkloadId&) override { return away(); }
+  Result<std::shared_ptr<void>> await_wanted(const model::WorkloadId&, std::function<void()>) override {
+    return away();
+  }
   Result<os::Fd> attach(const model::WorkloadId&) override { return away(); }
   Result<os::Fd> exec(const api::Exec&) override { return away(); }
   Result<std::unique_ptr<api::Stream<api::LogLine>>> logs(const api::LogQuery&) override { return away(); }

@@ -39,6 +39,9 @@ class DataPlane : public api::Backend {
   const api::Identity& identity() const override { return identity_; }
   Result<std::optional<api::RunStatus>> status(const model::WorkloadId& id) const override { return run_of(id); }
   Result<std::unique_ptr<api::Stream<api::RunStatus>>> exit_of(const model::WorkloadId& id) override;
+  Result<std::shared_ptr<void>> await_wanted(const model::WorkloadId& id, std::function<void()> done) override {
+    return std::shared_ptr<void>(runtime_->await_wanted(id, std::move(done)));
+  }
   void start_attached(const model::WorkloadId& id) override { runtime_->start_attached(id); }
   std::string netns_path(const model::WorkloadId& id) const override { return options_.netns_path(id); }
   std::string resolv_conf_path(const model::WorkloadId& id) const override { return options_.resolv_conf_path(id); }

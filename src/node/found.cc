@@ -23,7 +23,8 @@ std::string name_from_host(std::string_view host) {
     if (plain || (lower == '-' && !name.empty())) name += lower;
   }
   while (!name.empty() && name.back() == '-') name.pop_back();
-  return name.empty() ? "machine" : name;
+  const bool is_usable = !name.empty() && !model::is_reserved_name(name) && !model::looks_like_id(name);
+  return is_usable ? name : "machine";
 }
 
 net::Prefix default_range(std::span<const net::Prefix> routes) {

@@ -52,6 +52,8 @@ TEST(Found, AnyHostNameGivesAName) {
   EXPECT_EQ(name_from_host("-a_b-"), "ab");
   EXPECT_EQ(name_from_host(""), "machine");
   EXPECT_EQ(name_from_host("..."), "machine");
+  EXPECT_EQ(name_from_host("internet"), "machine");
+  EXPECT_EQ(name_from_host("m-0123456789abcdef.example"), "machine");
   EXPECT_EQ(name_from_host(std::string(300, 'a')).size(), 63u);
 }
 

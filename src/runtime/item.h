@@ -14,9 +14,9 @@
 
 namespace weft::runtime {
 
-// Who waits for an end. Dropping it ends the waiting.
+// Who waits for an end, or for what is wanted. Dropping it ends the waiting.
 struct Waiter {
-  std::function<void(const workload::Status&)> on_end;
+  std::function<void(const workload::Status&)> on_status;
 };
 
 // The owner's connection of a workload that started attached, until it is fetched.
@@ -43,7 +43,8 @@ struct Item {
   std::optional<base::BootTime> met;   // when it was connected to
   std::optional<Search> search;
   std::optional<Reserved> reserved;
-  std::vector<std::weak_ptr<Waiter>> waiters;
+  std::vector<std::weak_ptr<Waiter>> end_waiters;
+  std::vector<std::weak_ptr<Waiter>> wanted_waiters;
   boost::asio::steady_timer timer;
   enum class Queue { Out, In } queue = Queue::Out;      // of those to be started
   enum class Found { Before, Now } found = Found::Now;  // by an earlier weftd, and not yet in an update

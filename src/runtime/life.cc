@@ -12,6 +12,7 @@ using workload::Status;
 namespace {
 
 bool says_again(Restart policy, const Status& end) {
+  if (end.again == workload::Again::Never) return false;
   switch (policy) {
     case Restart::No: return false;
     case Restart::OnFailure: return !end.exit || end.exit->code != 0;
@@ -107,6 +108,11 @@ bool Life::is_due() const {
 }
 
 bool Life::must_end() const { return !wish_ || wish_->wanted == Wanted::Stopped || !is_again(); }
+
+bool Life::is_under_way() const {
+  if (live_) return must_end();
+  return !not_before_ && (!wish_ || is_due());
+}
 
 Act Life::next(base::BootTime now) {
   if (live_) {

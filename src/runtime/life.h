@@ -79,6 +79,8 @@ class Life {
 
   bool is_live() const { return live_.has_value(); }
   bool is_due() const;
+  // What was asked for last isn't so yet: it still ends, or is about to be started.
+  bool is_under_way() const;
   bool is_asked_to_stop() const { return stop_asked_.has_value(); }
   const std::optional<Wish>& wish() const { return wish_; }
   const std::optional<Record>& record() const { return record_; }

@@ -84,6 +84,22 @@ TEST_F(LifeTest, AStoppedOneStaysStoppedWhateverItsPolicy) {
   EXPECT_EQ(life_.shown().state, RunState::Exited);
 }
 
+TEST_F(LifeTest, WhatItsOwnerToldToEndIsOverWhateverItsPolicy) {
+  want(1, Restart::Always);
+  start();
+  life_.on_end(now(), {.state = RunState::Exited,
+                       .started = started_,
+                       .ended = now().wall,
+                       .exit = Exit{.code = 130, .signal = 2},
+                       .again = workload::Again::Never});
+  EXPECT_EQ(next(), Act::Nothing);
+  EXPECT_EQ(life_.shown().state, RunState::Exited);
+  want(2, Restart::Always);
+  start();
+  end(1);
+  EXPECT_EQ(life_.shown().state, RunState::Backoff) << "it was for that one start";
+}
+
 TEST_F(LifeTest, ANewGenerationReplacesWhatRuns) {
   want(1);
   start();
@@ -114,6 +130,37 @@ TEST_F(LifeTest, StartedAgainWhileItStops) {
   EXPECT_EQ(next(), Act::Nothing) << "it was asked already";
   end(143);
   start();
+}
+
+TEST_F(LifeTest, WhatIsUnderWay) {
+  want(1);
+  EXPECT_TRUE(life_.is_under_way()) << "it is about to be started";
+  start();
+  EXPECT_FALSE(life_.is_under_way());
+  want(1, Restart::No, Wanted::Stopped);
+  EXPECT_TRUE(life_.is_under_way());
+  EXPECT_EQ(next(), Act::Stop);
+  EXPECT_TRUE(life_.is_under_way());
+  end(143);
+  EXPECT_FALSE(life_.is_under_way());
+  want(2);
+  start();
+  want(3);
+  EXPECT_TRUE(life_.is_under_way()) << "another start";
+  next();
+  end(143);
+  EXPECT_TRUE(life_.is_under_way());
+  life_.on_delay(now(), "no namespace");
+  EXPECT_FALSE(life_.is_under_way()) << "it can't be started now";
+  pass(1h);
+  start();
+  life_.set_wish({});
+  EXPECT_TRUE(life_.is_under_way()) << "removed";
+}
+
+TEST_F(LifeTest, NeverStartedAndStoppedNothingIsUnderWay) {
+  want(1, Restart::Always, Wanted::Stopped);
+  EXPECT_FALSE(life_.is_under_way());
 }
 
 TEST_F(LifeTest, RemovedWhileItRuns) {

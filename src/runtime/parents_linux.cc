@@ -243,7 +243,8 @@ void Runtime::remove(Item& item) {
   if (!is_final(end)) end = {.state = RunState::Exited, .reason = "it was removed before it ran"};
   const WorkloadId id = item.id;
   endings_.add(os::now_boot(), id, end);
-  resolve_waiters(item, end);
+  resolve(item.end_waiters, end);
+  resolve(item.wanted_waiters, end);
   problems_.erase(id.text);
   item.shown = end;
   items_.erase(id);

@@ -21,6 +21,11 @@ namespace {
 // What a command takes, and its frame.
 constexpr int kSendBufferBytes = 2 * static_cast<int>(workload::kMostFrameBytes);
 
+void add_waiter(std::vector<std::weak_ptr<Waiter>>& waiters, const std::shared_ptr<Waiter>& waiter) {
+  std::erase_if(waiters, [](const auto& weak) { return weak.expired(); });
+  waiters.push_back(waiter);
+}
+
 // The connection itself, on which nothing was read yet.
 Result<os::Fd> hand_over(const ShimClient& client) {
   os::Fd fd(fcntl(client.fd(), F_DUPFD_CLOEXEC, 0));
@@ -54,23 +59,34 @@ Result<std::shared_ptr<Waiter>> Runtime::wait(const WorkloadId& id, std::functio
   const auto found = items_.find(id);
   if (found != items_.end()) {
     Item& item = *found->second;
-    std::erase_if(item.waiters, [](const auto& weak) { return weak.expired(); });
-    item.waiters.push_back(waiter);
-    if (is_over(item.shown)) resolve_waiters(item, item.shown);
+    add_waiter(item.end_waiters, waiter);
+    if (is_over(item.shown)) resolve(item.end_waiters, item.shown);
     return waiter;
   }
   const auto end = endings_.find(os::now_boot(), id);
   if (!end) return error(Code::NotFound, "no workload {} runs on this machine", id.text);
   boost::asio::post(loop_, [weak = std::weak_ptr(waiter), end = *end] {
-    if (const auto waiting = weak.lock()) waiting->on_end(end);
+    if (const auto waiting = weak.lock()) waiting->on_status(end);
   });
   return waiter;
 }
 
-void Runtime::resolve_waiters(Item& item, const Status& end) {
-  for (const auto& waiter : std::exchange(item.waiters, {})) {
-    boost::asio::post(loop_, [waiter, end] {
-      if (const auto waiting = waiter.lock()) waiting->on_end(end);
+std::shared_ptr<Waiter> Runtime::await_wanted(const WorkloadId& id, std::function<void()> on_so) {
+  auto waiter = std::make_shared<Waiter>(Waiter{[on_so = std::move(on_so)](const Status&) { on_so(); }});
+  const auto found = items_.find(id);
+  if (found != items_.end() && found->second->life.is_under_way()) {
+    add_waiter(found->second->wanted_waiters, waiter);
+  } else {
+    std::vector<std::weak_ptr<Waiter>> at_once = {waiter};
+    resolve(at_once, {});
+  }
+  return waiter;
+}
+
+void Runtime::resolve(std::vector<std::weak_ptr<Waiter>>& waiters, const Status& status) {
+  for (const auto& waiter : std::exchange(waiters, {})) {
+    boost::asio::post(loop_, [waiter, status] {
+      if (const auto waiting = waiter.lock()) waiting->on_status(status);
     });
   }
 }
@@ -120,7 +136,7 @@ Result<ShimClient> Runtime::connect(Item& item) {
   auto client = ShimClient::connect(directory_of(item.id));
   if (client.ok() || client.error().code != Code::NotFound) return client;
   const Status& shown = item.shown;
-  return error(Code::Unavailable, "the workload is {}{}{}", name_of(shown.state), shown.reason.empty() ? "" : ": ",
+  return error(Code::Unavailable, "the workload {}{}{}", phrase_of(shown.state), shown.reason.empty() ? "" : ": ",
                shown.reason);
 }
 

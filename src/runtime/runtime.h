@@ -80,6 +80,9 @@ class Runtime {
   // has been removed within the last minute (endings.h). NotFound: no such workload.
   Result<std::shared_ptr<Waiter>> wait(const model::WorkloadId& id,
                                        std::function<void(const workload::Status&)> on_end);
+  // Calls back when nothing is under way any more that the state asked of it. (What
+  // is gone has nothing under way.)
+  std::shared_ptr<Waiter> await_wanted(const model::WorkloadId& id, std::function<void()> on_so);
 
   // Announces that the workload's next start is with an owner attached, who
   // fetches the connection with attach() within kFetchTime: no output is lost.
@@ -137,7 +140,7 @@ class Runtime {
   void save(Item& item);
 
   // requests_linux.cc: what users ask of one workload
-  void resolve_waiters(Item& item, const workload::Status& end);
+  void resolve(std::vector<std::weak_ptr<Waiter>>& waiters, const workload::Status& status);
   void wake_followers(const model::WorkloadId& id);
   void reserve(Item& item, workload::ShimClient client);
   bool take_announcement(const model::WorkloadId& id);

@@ -90,6 +90,7 @@ void Runtime::settle(Item& item) {
   save(item);
   arm(item);
   tell(item);
+  if (!item.life.is_under_way()) resolve(item.wanted_waiters, item.shown);
 }
 
 void Runtime::act(Item& item) {
@@ -130,7 +131,7 @@ void Runtime::tell(Item& item) {
       if (const auto callback = weak.lock()) (*callback)(id, before, after);
     });
   }
-  if (is_over(after)) resolve_waiters(item, after);
+  if (is_over(after)) resolve(item.end_waiters, after);
   wake_followers(item.id);
 }
 

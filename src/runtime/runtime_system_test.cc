@@ -327,6 +327,54 @@ TEST_F(RuntimeTest, RemovalEndsAllOfItAndLeavesNothing) {
   EXPECT_EQ(runtime_->wait({"w-00000000000000ff"}, [](const Status&) {}).error().code, base::Code::NotFound);
 }
 
+TEST_F(RuntimeTest, WhoWaitsForAStopIsToldWhenItHasEnded) {
+  start_weftd();
+  Workload slow = script("trap 'sleep 0.2; exit 5' TERM; echo > " + root_ + "/ready; while :; do sleep 0.05; done");
+  const auto id = run(slow);
+  ASSERT_TRUE(run_until([&] { return std::filesystem::exists(root_ + "/ready"); }));
+  const int64_t pid = wait_for(id, RunState::Running).pid;
+  slow.wanted = Wanted::Stopped;
+  update(agreed_.put(slow));
+  std::optional<RunState> when_told;
+  const auto waiter = runtime_->await_wanted(id, [&] { when_told = shown(id).state; });
+  bool told_others = false;
+  const auto other = runtime_->await_wanted(run(script("sleep 1000")), [&] { told_others = true; });
+  ASSERT_TRUE(run_until([&] { return told_others; }));
+  EXPECT_FALSE(when_told) << "nobody else waits for it";
+  ASSERT_TRUE(run_until([&] { return when_told.has_value(); }));
+  EXPECT_EQ(when_told, RunState::Exited);
+  EXPECT_FALSE(lives(pid));
+}
+
+TEST_F(RuntimeTest, WhoWaitsForARestartIsToldWhenTheNewOneIsThere) {
+  start_weftd();
+  Workload workload = script("exec sleep 1000");
+  const auto id = run(workload);
+  const int64_t first = wait_for(id, RunState::Running).pid;
+  ++workload.generation;
+  update(agreed_.put(workload));
+  bool told = false;
+  const auto waiter = runtime_->await_wanted(id, [&] { told = true; });
+  ASSERT_TRUE(run_until([&] { return told; }));
+  EXPECT_FALSE(lives(first));
+  EXPECT_NE(wait_for(id, RunState::Running).pid, first);
+}
+
+TEST_F(RuntimeTest, WhoWaitsForARemovalIsToldWhenNothingIsLeft) {
+  start_weftd();
+  const auto id = run(script("exec sleep 1000"));
+  wait_for(id, RunState::Running);
+  update(agreed_.remove(id));
+  bool told = false;
+  const auto waiter = runtime_->await_wanted(id, [&] { told = true; });
+  ASSERT_TRUE(run_until([&] { return told; }));
+  EXPECT_FALSE(std::filesystem::exists(directory_of(id)));
+  told = false;
+  const auto late = runtime_->await_wanted(id, [&] { told = true; });
+  EXPECT_FALSE(told) << "not from within the call";
+  EXPECT_TRUE(run_until([&] { return told; }));
+}
+
 TEST_F(RuntimeTest, WhatStopsAskingIsNotTold) {
   start_weftd();
   const auto id = run(script("exec sleep 1000"));
@@ -762,7 +810,7 @@ TEST_F(RuntimeTest, ExecWhereNothingRunsSaysSo) {
   wait_for(id, RunState::Exited);
   const auto fd = runtime_->exec(id, {.argv = {"true"}});
   ASSERT_FALSE(fd.ok());
-  EXPECT_EQ(fd.error().what, "the workload is exited");
+  EXPECT_EQ(fd.error().what, "the workload has ended");
 }
 
 TEST_F(RuntimeTest, LogsOfWhatHasEnded) {

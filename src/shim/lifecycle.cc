@@ -8,6 +8,7 @@ namespace weft::shim {
 
 using base::BootTime;
 using base::Duration;
+using workload::Again;
 using workload::RestartPolicy;
 using workload::RunState;
 
@@ -54,10 +55,25 @@ Act Lifecycle::on(BootTime now, const StopAsked& stop) {
 Act Lifecycle::on(BootTime now, const RestartAsked& restart) {
   switch (state_) {
     case RunState::Backoff: return launch_again();
-    case RunState::Running: return ask_to_end(now, restart.grace, Then::Launch);
+    case RunState::Running: again_ = Again::ByPolicy; return ask_to_end(now, restart.grace, Then::Launch);
     // Who asked to stop before meant it; who asked to restart is being served.
     case RunState::Stopping:
     case RunState::Created:
+    case RunState::Exited:
+    case RunState::Failed: return Act::Nothing;
+  }
+  CHECK(false);
+}
+
+Act Lifecycle::on(BootTime, EndAsked) {
+  switch (state_) {
+    case RunState::Created:
+    case RunState::Backoff: again_ = Again::Never; return finish(RunState::Exited);
+    case RunState::Running:
+    case RunState::Stopping:
+      again_ = Again::Never;
+      then_ = Then::Finish;
+      return Act::Nothing;
     case RunState::Exited:
     case RunState::Failed: return Act::Nothing;
   }
@@ -74,6 +90,7 @@ Act Lifecycle::on(BootTime now, Tick) {
 }
 
 bool Lifecycle::wants_another_run(const workload::Exit& exit) const {
+  if (again_ == Again::Never) return false;
   switch (restart_.policy) {
     case RestartPolicy::No: return false;
     case RestartPolicy::OnFailure: return exit.code != 0;

@@ -3,8 +3,8 @@
 //
 //             launch            end, policy says again          time
 //   Created ---------> Running ------------------------> Backoff ----> Created
-//      |                  |  \ stop, restart                |  stop
-//      | can't be set up  |   `-----> Stopping --.          |
+//      |                  |  \ stop, restart                |  stop,
+//      | can't be set up  |   `-----> Stopping --.          |  end asked
 //      v                  v end               end|          v
 //    Failed            Exited <------------------'--------Exited
 //
@@ -33,8 +33,11 @@ struct StopAsked {
 struct RestartAsked {
   base::Duration grace;
 };
+// Its owner has told it to end, in the owner's own way and time: no run comes
+// after this one.
+struct EndAsked {};
 struct Tick {};
-using Event = std::variant<Launched, NotLaunched, Ended, StopAsked, RestartAsked, Tick>;
+using Event = std::variant<Launched, NotLaunched, Ended, StopAsked, RestartAsked, EndAsked, Tick>;
 
 enum class Act {
   Nothing,
@@ -53,6 +56,7 @@ class Lifecycle {
 
   workload::RunState state() const { return state_; }
   int64_t restarts() const { return restarts_; }
+  workload::Again again() const { return again_; }
   std::optional<base::BootTime> wake_at() const { return wake_at_; }
 
  private:
@@ -63,6 +67,7 @@ class Lifecycle {
   Act on(base::BootTime now, const Ended& ended);
   Act on(base::BootTime now, const StopAsked& stop);
   Act on(base::BootTime now, const RestartAsked& restart);
+  Act on(base::BootTime now, EndAsked);
   Act on(base::BootTime now, Tick);
 
   bool wants_another_run(const workload::Exit& exit) const;
@@ -76,6 +81,7 @@ class Lifecycle {
   std::optional<base::BootTime> wake_at_;
   base::BootTime launched_;
   Then then_ = Then::Finish;  // once it has stopped
+  workload::Again again_ = workload::Again::ByPolicy;
   int64_t restarts_ = 0;
 };
 

@@ -183,5 +183,31 @@ TEST(Lifecycle, NeverRunsTwice) {
   }
 }
 
+TEST(Lifecycle, WhatItsOwnerToldToEndIsNotStartedAgain) {
+  Story runs(RestartPolicy::Always);
+  runs.run();
+  EXPECT_EQ(runs.after(1s, EndAsked{}), Act::Nothing) << "in its own time";
+  EXPECT_EQ(runs.life.state(), RunState::Running);
+  EXPECT_EQ(runs.life.again(), workload::Again::Never);
+  EXPECT_EQ(runs.after(1h, kBad), Act::Finish);
+  EXPECT_EQ(runs.life.state(), RunState::Exited);
+
+  Story waits(RestartPolicy::OnFailure);
+  waits.run();
+  waits.after(0ms, kBad);
+  ASSERT_EQ(waits.life.state(), RunState::Backoff);
+  EXPECT_EQ(waits.after(0ms, EndAsked{}), Act::Finish);
+  EXPECT_EQ(waits.life.state(), RunState::Exited);
+  EXPECT_EQ(waits.life.wake_at(), std::nullopt);
+}
+
+TEST(Lifecycle, ToldToEndDuringARestartItEnds) {
+  Story story(RestartPolicy::Always);
+  story.run();
+  ASSERT_EQ(story.after(1s, RestartAsked{10s}), Act::Ask);
+  EXPECT_EQ(story.after(1s, EndAsked{}), Act::Nothing);
+  EXPECT_EQ(story.after(1s, kBad), Act::Finish);
+}
+
 }  // namespace
 }  // namespace weft::shim

@@ -91,7 +91,8 @@ void Shim::act(Act what) {
     case Act::Launch:
     case Act::Nothing: break;
   }
-  if (status_.state != life_.state() && !finished_) publish();
+  const bool is_news = status_.state != life_.state() || status_.again != life_.again();
+  if (is_news && !finished_) publish();
 }
 
 Event Shim::launch() {
@@ -166,6 +167,9 @@ void Shim::end_run_if_over() {
   main_.reset();
   main_exit_.reset();
   input_ = {};
+  // What its owner typed did it.
+  const bool by_key = exit.signal == SIGINT || exit.signal == SIGQUIT;
+  if (by_key && spec_.command.terminal && find_owner() != nullptr) step(EndAsked{});
   status_.pid = 0;
   status_.exit = exit;
   status_.ended = os::now_wall();
@@ -179,6 +183,7 @@ void Shim::end_run_if_over() {
 void Shim::tell_state() {
   status_.state = life_.state();
   status_.restarts = life_.restarts();
+  status_.again = life_.again();
   status_.log_records_lost = log_.lost();
   status_.retry_at = {};
   if (life_.state() == RunState::Backoff) status_.retry_at = os::now_wall() + (*life_.wake_at() - os::now_boot());

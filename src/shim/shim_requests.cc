@@ -25,6 +25,12 @@ void end_input(Input& input) {
   if (input.end == Input::End::Open) input.end = Input::End::Wanted;
 }
 
+// The signals by which a user ends what runs in the foreground.
+bool asks_to_end(int signal) { return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT; }
+
+// The keys that send two of them, of a terminal that nobody has changed.
+bool has_end_key(std::string_view keys) { return keys.find_first_of("\x03\x1c") != std::string_view::npos; }
+
 }  // namespace
 
 void Shim::accept_client() {
@@ -90,6 +96,8 @@ Result<> Shim::carry_out(Connection& connection, const Frame& frame) {
 }
 
 Result<> Shim::send_signal(Connection& connection, int number) {
+  if (connection.role == Role::Owner && asks_to_end(number)) step(EndAsked{});
+  if (finished_) return {};
   const auto& target = connection.role == Role::Exec ? connection.exec : main_;
   if (!target) return error(Code::Unavailable, "nothing runs that could be signalled");
   if (kill(target->pid, number) != 0) return base::errno_error("signal", errno);
@@ -110,7 +118,7 @@ Result<> Shim::attach(Connection& connection, AttachAs as) {
 Result<> Shim::start_exec(Connection& connection, workload::Command command) {
   if (connection.role != Role::Caller) return error(Code::Usage, "this connection is a stream already");
   const bool runs = main_ && !main_exit_ && (life_.state() == RunState::Running || life_.state() == RunState::Stopping);
-  if (!runs) return error(Code::Unavailable, "the workload is {}", name_of(life_.state()));
+  if (!runs) return error(Code::Unavailable, "the workload {}", phrase_of(life_.state()));
   connection.exec = TRY(shim::launch(within(spec_.command, std::move(command)), *sandbox_, *cgroup_));
   connection.role = Role::Exec;
   return {};
@@ -130,6 +138,12 @@ Result<> Shim::resize_terminal(Connection& connection, workload::WindowSize size
 Result<> Shim::take_input(Connection& connection, const Frame& frame) {
   if (connection.role != Role::Owner && connection.role != Role::Exec) {
     return error(Code::Denied, "only its owner gives a workload input");
+  }
+  // Between two runs there is no terminal that would make a signal of a key.
+  const bool waits = connection.role == Role::Owner && life_.state() == RunState::Backoff && spec_.command.terminal;
+  if (waits && has_end_key(frame.payload)) {
+    step(EndAsked{});
+    return {};
   }
   Input& input = connection.role == Role::Owner ? input_ : connection.input;
   if (frame.type == FrameType::StdinEnd) {

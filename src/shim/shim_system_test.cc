@@ -321,6 +321,57 @@ TEST_F(ShimTest, WhoDoesNotListenIsKilledWithAllOfItsOwn) {
   EXPECT_TRUE(processes_with("sleep 1000; : " + directory_).empty());
 }
 
+TEST_F(ShimTest, ASignalOfItsOwnerEndsItWithoutARestart) {
+  spec_.restart.policy = RestartPolicy::Always;
+  run_script("trap 'exit 3' INT; echo ready; while :; do sleep 0.01; done");
+  auto client = start(kOwner);
+  read_until(client, "ready\n");
+  ASSERT_TRUE(ask(client, FrameType::Signal, encode_signal(SIGINT)).ok());
+  const Status status = wait_for(client, RunState::Exited);
+  EXPECT_EQ(status.exit, (Exit{.code = 3, .signal = 0}));
+  EXPECT_EQ(status.again, Again::Never);
+  EXPECT_EQ(status.restarts, 0);
+}
+
+TEST_F(ShimTest, ASignalOfItsOwnerThatMeansSomethingElseEndsNothing) {
+  spec_.restart = {.policy = RestartPolicy::Always, .first = 1ms};
+  run_script("trap 'exit 3' USR1; echo ready; while :; do sleep 0.01; done");
+  auto client = start(kOwner);
+  read_until(client, "ready\n");
+  ASSERT_TRUE(ask(client, FrameType::Signal, encode_signal(SIGUSR1)).ok());
+  read_until(client, "ready\n");
+}
+
+TEST_F(ShimTest, BetweenTwoRunsASignalOfItsOwnerEndsItAtOnce) {
+  spec_.restart = {.policy = RestartPolicy::OnFailure, .first = 1h, .longest = 1h};
+  run_script("exit 4");
+  auto client = start(kOwner);
+  wait_for(client, RunState::Backoff);
+  ASSERT_TRUE(ask(client, FrameType::Signal, encode_signal(SIGTERM)).ok());
+  EXPECT_EQ(wait_for(client, RunState::Exited).exit, (Exit{.code = 4, .signal = 0}));
+}
+
+TEST_F(ShimTest, AKeyThatInterruptsEndsItWithoutARestart) {
+  spec_.restart.policy = RestartPolicy::Always;
+  spec_.command.terminal = WindowSize{};
+  run_script("echo ready; exec sleep 1000");
+  auto client = start(kOwner);
+  read_until(client, "ready");
+  client.send(FrameType::Stdin, "\x03");
+  EXPECT_EQ(wait_for(client, RunState::Exited).exit, (Exit{.code = 130, .signal = SIGINT}));
+}
+
+TEST_F(ShimTest, BetweenTwoRunsAKeyThatInterruptsEndsItAtOnce) {
+  spec_.restart = {.policy = RestartPolicy::Always, .first = 1h, .longest = 1h};
+  spec_.command.terminal = WindowSize{};
+  run_script("exit 4");
+  auto client = start(kOwner);
+  wait_for(client, RunState::Backoff);
+  client.send(FrameType::Stdin, "x");
+  client.send(FrameType::Stdin, "\x03");
+  EXPECT_EQ(wait_for(client, RunState::Exited).exit, (Exit{.code = 4, .signal = 0}));
+}
+
 TEST_F(ShimTest, TheStopSignalIsTheOneOfTheSpec) {
   spec_.stop.signal = SIGQUIT;
   run_script("trap 'exit 5' QUIT; trap '' TERM; echo ready; while :; do sleep 0.01; done");

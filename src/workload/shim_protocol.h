@@ -32,7 +32,8 @@ enum class FrameType : uint8_t {
   // to the shim
   GetStatus = 1,  // -> StatusIs
   Subscribe = 2,  // -> StatusIs, now and after every change
-  Signal = 3,     // "signal N", to the exec's command on its stream, else to the workload's -> Done
+  Signal = 3,     // "signal N", to the exec's command on its stream, else to the workload's -> Done;
+                  // INT, TERM, HUP or QUIT of its owner: it isn't started again
   Stop = 4,       // ["grace_ms N"] -> Done: it will end, with or without its consent
   Restart = 5,    // ["grace_ms N"] -> Done: stop and start, or start now if it waits in backoff
   Attach = 6,     // "as owner|viewer" -> Done, then Stdout and Stderr

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "workload/lines.h"
 
@@ -39,6 +40,7 @@ Result<> read(Status& status, std::string_view key, const std::string& value) {
   if (key == "exit_code") exit_of(status).code = static_cast<int>(TRY(base::parse_number(value, 0, 255)));
   if (key == "exit_signal") exit_of(status).signal = static_cast<int>(TRY(base::parse_number(value, 0, 127)));
   if (key == "out_of_memory") status.out_of_memory = value == "yes" ? OutOfMemory::Yes : OutOfMemory::No;
+  if (key == "again") status.again = value == "never" ? Again::Never : Again::ByPolicy;
   if (key == "restarts") status.restarts = TRY(number(value));
   if (key == "log_records_lost") status.log_records_lost = TRY(number(value));
   if (key == "reason") status.reason = value;
@@ -48,6 +50,18 @@ Result<> read(Status& status, std::string_view key, const std::string& value) {
 }  // namespace
 
 std::string_view name_of(RunState state) { return kStates[static_cast<size_t>(state)]; }
+
+std::string_view phrase_of(RunState state) {
+  switch (state) {
+    case RunState::Created: return "isn't started yet";
+    case RunState::Running: return "runs";
+    case RunState::Backoff: return "waits to be started again";
+    case RunState::Stopping: return "is stopping";
+    case RunState::Exited: return "has ended";
+    case RunState::Failed: return "could not be started";
+  }
+  CHECK(false);
+}
 
 std::string encode(const Status& status) {
   std::string text;
@@ -62,6 +76,7 @@ std::string encode(const Status& status) {
     append_line(text, "exit_signal", status.exit->signal);
   }
   append_line(text, "out_of_memory", status.out_of_memory == OutOfMemory::Yes ? "yes" : "no");
+  append_line(text, "again", status.again == Again::Never ? "never" : "by_policy");
   append_line(text, "restarts", status.restarts);
   append_line(text, "log_records_lost", status.log_records_lost);
   append_line(text, "reason", status.reason);

@@ -22,6 +22,8 @@ enum class RunState {
 };
 
 std::string_view name_of(RunState state);
+// What a workload in this state does or has done: "the workload ..."
+std::string_view phrase_of(RunState state);
 
 // How a command ended: its code, or 128 + signal; 126 and 127 if it could not
 // be executed or found.
@@ -33,6 +35,9 @@ struct Exit {
 
 enum class OutOfMemory { No, Yes };
 
+// Whether it may be started again by itself. Never: its owner has told it to end.
+enum class Again { ByPolicy, Never };
+
 struct Status {
   RunState state = RunState::Created;
   int64_t shim = 0;                             // pid of the shim
@@ -42,6 +47,7 @@ struct Status {
   base::WallTime retry_at = {};                 // in backoff
   std::optional<Exit> exit = {};                // of the latest end
   OutOfMemory out_of_memory = OutOfMemory::No;  // the memory limit killed a process of the latest run
+  Again again = Again::ByPolicy;
   int64_t restarts = 0;
   int64_t log_records_lost = 0;  // because the log could not be written
   std::string reason = {};       // for people: why it isn't running

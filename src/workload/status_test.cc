@@ -14,6 +14,7 @@ TEST(Status, WhatIsEncodedParsesBack) {
                          .retry_at = {3'000},
                          .exit = Exit{.code = 137, .signal = 9},
                          .out_of_memory = OutOfMemory::Yes,
+                         .again = Again::Never,
                          .restarts = 3,
                          .log_records_lost = 1,
                          .reason = "killed\nby the limit"};
