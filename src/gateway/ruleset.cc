@@ -139,6 +139,8 @@ void add_pass(const Ruleset& rules, Transaction& out) {
   if (rules.routed) {
     json never = json::array();
     for (const char* range : kLinkLocal6) never.push_back(value(*Prefix::parse(range)));
+    const json inside = set_in(rules.inside, Family::V6);
+    for (const json& range : inside["set"]) never.push_back(range);
     out.rule("pass", {from("in"), to("out"), match(field("ip6", "daddr"), {{"set", never}}, "!="),
                       source(Family::V6, value(*rules.routed)), accept()});
     out.rule("pass", {from("out"), to("in"), target(Family::V6, value(*rules.routed)), accept()});

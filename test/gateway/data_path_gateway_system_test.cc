@@ -122,6 +122,13 @@ TEST_F(WholeMachine, TheMachinesOwnPortsAreRefused) {
   }
 }
 
+// The machine's end towards its gateways is nobody's to call.
+TEST_F(WholeMachine, WhatGatewaysKnowOfTheMachineIsClosed) {
+  update({.shop6 = prefix("2001:db8:77::/56")});
+  const Answerer inside(machine_, "machine", {"fd77:6566:7467::1", 0});
+  EXPECT_EQ(call(web_, {"fd77:6566:7467::1", inside.port()}), "refused");
+}
+
 TEST_F(WholeMachine, AnotherVpcsPublishedPortIsReachedByTheMachinesAddress) {
   update({.publish = kPorts, .vault = model::Internet::Attached});
   const Answerer web(web_, "web", {kInside, 80});
