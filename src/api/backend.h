@@ -58,7 +58,7 @@ struct Internet {};
 using TraceEnd = std::variant<model::TniId, net::Address, Internet>;
 
 struct TraceQuery {
-  model::VpcId vpc;
+  model::VpcId vpc;  // empty: from outside to an address that may be the machine's
   TraceEnd source;
   TraceEnd target;
   uint8_t protocol = model::kTcp;
@@ -78,8 +78,12 @@ struct Trace {
   std::string reason;
   model::RuleId rule;
   std::vector<TraceStep> steps;
+  // What the data path's own program said. It judges what a TNI sends, and what a gateway
+  // brings; what gateways do around it nobody was asked.
   std::optional<Verdict> live;
   std::string live_reason;
+  enum class Match { Same, Other } live_match = Match::Same;  // with what the trace says of the data path
+  std::string live_note;                                      // what there is to say about it
 };
 
 struct FlowQuery {

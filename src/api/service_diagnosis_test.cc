@@ -35,9 +35,17 @@ TEST_F(DiagnosisTest, TracesBetweenNamesAddressesAndTheInternet) {
   EXPECT_EQ(std::get<net::Address>(backend_.traced.target).text(), "8.8.8.8");
 }
 
+// Whether it is the machine's, and who publishes its port, is a matter of facts.
+TEST_F(DiagnosisTest, TracesToAnAddressThatMayBeTheMachines) {
+  call("Diagnosis/Trace", R"({"source":"internet","target":"192.0.2.10","port":8080})");
+  EXPECT_TRUE(backend_.traced.vpc.empty());
+  EXPECT_EQ(std::get<net::Address>(backend_.traced.target).text(), "192.0.2.10");
+  EXPECT_EQ(backend_.traced.selector, 8080);
+}
+
 TEST_F(DiagnosisTest, RefusesBadQuestions) {
   EXPECT_EQ(refused("Diagnosis/Trace", R"({"source":"nobody","target":"db"})").code, Code::NotFound);
-  EXPECT_EQ(refused("Diagnosis/Trace", R"({"source":"internet","target":"8.8.8.8"})").code, Code::Usage);
+  EXPECT_EQ(refused("Diagnosis/Trace", R"({"source":"8.8.8.8","target":"internet"})").code, Code::Usage);
   EXPECT_EQ(refused("Diagnosis/Trace", R"({"source":"web","target":"db","port":70000})").field, "port");
   EXPECT_EQ(refused("Diagnosis/Trace", R"({"source":"web","target":"db","protocol":"all"})").field, "protocol");
   EXPECT_EQ(refused("Diagnosis/Explain", R"({"object":"nothing"})").code, Code::NotFound);

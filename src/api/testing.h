@@ -145,8 +145,10 @@ class FakeBackend : public Backend {
   }
   Result<Trace> trace(const TraceQuery& query) override {
     traced = query;
-    return Trace{
-        .verdict = Verdict::Drop, .reason = "ingress-denied", .rule = {}, .steps = {}, .live = {}, .live_reason = {}};
+    Trace trace;
+    trace.verdict = Verdict::Drop;
+    trace.reason = "ingress-denied";
+    return trace;
   }
   Result<std::unique_ptr<Stream<FlowRecord>>> flows(const FlowQuery&) override {
     return std::unique_ptr<Stream<FlowRecord>>(std::make_unique<SourceStream<FlowRecord>>(flow_records));

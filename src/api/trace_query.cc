@@ -10,12 +10,15 @@ using base::printable;
 
 namespace {
 
+// What may be meant, the likeliest first: a workload may have several TNIs.
+using Ends = std::vector<TraceEnd>;
+
 // By name or id; addresses wait until the VPC is known.
-Result<TraceEnd> named_end(const Draft& draft, const std::string& text) {
-  if (text == "internet") return TraceEnd(Internet{});
-  if (const auto address = net::Address::parse(text); address.ok()) return TraceEnd(*address);
+Result<Ends> named_ends(const Draft& draft, const std::string& text) {
+  if (text == "internet") return Ends{Internet{}};
+  if (const auto address = net::Address::parse(text); address.ok()) return Ends{*address};
   const auto tni = resolve_tni(draft, text);
-  if (tni.ok()) return TraceEnd(*tni);
+  if (tni.ok()) return Ends{*tni};
   const auto workload = resolve_workload(draft, text);
   if (!workload.ok()) {
     if (tni.error().code == Code::Usage) return tni.error();
@@ -24,7 +27,18 @@ Result<TraceEnd> named_end(const Draft& draft, const std::string& text) {
   }
   const auto tnis = draft.tnis_of(*workload);
   if (tnis.empty()) return error(Code::Conflict, "workload {} has no interface", printable(text));
-  return TraceEnd(tnis.front());
+  return Ends(tnis.begin(), tnis.end());
+}
+
+// The first two that are in one VPC, else the first of each.
+std::pair<TraceEnd, TraceEnd> choose(const Draft& draft, const Ends& sources, const Ends& targets) {
+  for (const TraceEnd& source : sources) {
+    for (const TraceEnd& target : targets) {
+      const auto *from = std::get_if<model::TniId>(&source), *to = std::get_if<model::TniId>(&target);
+      if (from != nullptr && to != nullptr && draft.get(*from).vpc == draft.get(*to).vpc) return {source, target};
+    }
+  }
+  return {sources.front(), targets.front()};
 }
 
 // The VPC around an address that exactly one VPC has a holder for.
@@ -60,23 +74,24 @@ Result<model::Traffic> traffic_of(const v1::TraceRequest& request) {
 }  // namespace
 
 Result<TraceQuery> trace_query(const Draft& draft, const v1::TraceRequest& request) {
-  const TraceEnd source = TRY(named_end(draft, request.source()).in_field("source"));
-  const TraceEnd target = TRY(named_end(draft, request.target()).in_field("target"));
+  const Ends sources = TRY(named_ends(draft, request.source()).in_field("source"));
+  const Ends targets = TRY(named_ends(draft, request.target()).in_field("target"));
+  const auto [source, target] = choose(draft, sources, targets);
   auto vpc = vpc_of(draft, source);
   if (!vpc || !std::holds_alternative<model::TniId>(source)) {
     if (const auto other = vpc_of(draft, target); other && (!vpc || std::holds_alternative<model::TniId>(target))) {
       vpc = other;
     }
   }
-  if (!vpc) {
+  if (!vpc && !std::holds_alternative<net::Address>(target)) {
     return Error{
         .code = Code::Usage, .what = "neither end is in exactly one VPC; name a TNI or a workload", .field = "source"};
   }
   const model::Traffic traffic = TRY(traffic_of(request));
   TraceQuery query;
-  query.vpc = *vpc;
-  query.source = in_vpc(draft, source, *vpc);
-  query.target = in_vpc(draft, target, *vpc);
+  query.vpc = vpc.value_or(model::VpcId());
+  query.source = vpc ? in_vpc(draft, source, *vpc) : source;
+  query.target = vpc ? in_vpc(draft, target, *vpc) : target;
   query.protocol = *traffic.protocol;
   // "icmp:8" says it with the protocol.
   query.selector = traffic.first == 0 && traffic.last == 65535 ? uint16_t{0} : traffic.first;

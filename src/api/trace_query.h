@@ -7,8 +7,9 @@
 
 namespace weft::api {
 
-// An end is a TNI, a workload (its first TNI), an address (of a TNI in the other
-// end's VPC, or from outside) or "internet". One end must be in a VPC.
+// An end is a TNI, a workload (its first TNI that is in a VPC with the other end, if it
+// has one), an address (of a TNI in the other end's VPC, or from outside) or "internet".
+// One end must be in a VPC, or the target an address: then it may be the machine's.
 Result<TraceQuery> trace_query(const Draft& draft, const v1::TraceRequest& request);
 
 }  // namespace weft::api

@@ -179,6 +179,8 @@ v1::TraceAnswer view(const Trace& trace) {
   }
   if (trace.live) answer.set_live(verdict(*trace.live));
   answer.set_live_reason(trace.live_reason);
+  if (trace.live) answer.set_live_agrees(trace.live_match == Trace::Match::Same);
+  answer.set_live_note(trace.live_note);
   return answer;
 }
 

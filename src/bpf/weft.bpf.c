@@ -110,6 +110,31 @@ int judge_probe(struct __sk_buff* skb) {
   return TC_ACT_OK;
 }
 
+/* What from_tni or from_gateway would answer to this packet at this device, for a trace:
+ * the reason. It goes nowhere, and opens no flow, as if it were a reset. */
+SEC("tc")
+int trace_probe(struct __sk_buff* skb) {
+  struct scratch* s = get_scratch(SCRATCH_PROBE);
+  u32 device = skb->ifindex, slot = device % MOST_TNIS;
+  if (!s) return REASON_Malformed;
+  begin(skb, s);
+  u32* gateway_of = bpf_map_lookup_elem(&gateways, &device);
+  if (gateway_of) {
+    s->packet.vpc = *gateway_of;
+  } else {
+    struct tni* tni = bpf_map_lookup_elem(&tnis, &slot);
+    if (!tni || tni->id == 0 || tni->ifindex != device) return REASON_UnknownDevice;
+    s->packet.tni = slot;
+    s->packet.vpc = tni->vpc;
+    int answer = skb->protocol == bpf_htons(ETH_P_IP) ? CONTINUE : answer_neighbour(skb, tni);
+    if (answer != CONTINUE) return answer;
+  }
+  int reason = parse(skb, s);
+  if (reason != CONTINUE) return reason;
+  s->packet.tcp_flags = TCP_RST;
+  return (int)judge(s, SCRATCH_PROBE);
+}
+
 /* And the sweep alone, of all slots, at the probe's time. */
 SEC("tc")
 int sweep_probe(struct __sk_buff* skb) {

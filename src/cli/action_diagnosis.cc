@@ -50,10 +50,12 @@ void tell_trace(const Console& console, const Json& answer) {
   console.print(to_text(steps, console.view().screen));
   const std::string verdict = text_at(answer, "verdict");
   console.print(fmt::format("{}: {}{}\n", paint(verdict, colour), text_at(answer, "reason"), rule_suffix(answer)));
-  if (!answer.contains("live")) return;
-  const std::string live = text_at(answer, "live");
-  console.print(fmt::format("live: {}: {}\n", paint(live, colour), text_at(answer, "live_reason")));
-  if (live != verdict) console.note("the packet that was sent fared otherwise: the trace and the data path disagree");
+  const std::string note = text_at(answer, "live_note");
+  if (answer.contains("live")) {
+    console.print(
+        fmt::format("live: {}: {}\n", paint(text_at(answer, "live"), colour), text_at(answer, "live_reason")));
+  }
+  if (note != kNothing) console.note(note);
 }
 
 void tell_problems(const Console& console, const Json& problems) {

@@ -15,9 +15,12 @@ Command trace_row() {
           .summary = "say whether traffic would pass, and why",
           .details =
               "Gives the verdict that the data path would give, step by step, with the rule that decides. Nothing is "
-              "sent, unless --live is given: then one packet is, and the verdicts are compared.\n\n"
-              "SOURCE and TARGET are an interface, a workload, an address or `internet`. An IPv6 address before a "
-              "port stands in brackets.",
+              "sent. With --live the data path's own program is asked, too: it gets the bytes of such a packet at the "
+              "sender's device, and its verdict and reason are compared. Nothing is delivered, and no flow is opened. "
+              "What gateways do around the data path it doesn't know, and a note says so.\n\n"
+              "SOURCE and TARGET are an interface, a workload, an address or `internet`. From outside, or from a "
+              "workload, an address of the machine leads to who publishes the port. An IPv6 address before a port "
+              "stands in brackets.",
           .arguments = {{.name = "SOURCE", .field = "source", .help = "who sends", .offer = Offer::Tni},
                         {.name = "TARGET[:PORT]", .field = "-", .help = "who receives", .offer = Offer::Tni}},
           .flags = {{.name = "proto",
@@ -25,11 +28,14 @@ Command trace_row() {
                      .help = "tcp (the default), udp, icmp, icmpv6 or a number",
                      .choices = "tcp|udp|icmp|icmpv6",
                      .field = "protocol"},
-                    {.name = "live", .kind = Kind::Switch, .help = "send one packet too, and compare"}},
+                    {.name = "live",
+                     .kind = Kind::Switch,
+                     .help = "ask the data path's own program with such a packet, too, and compare"}},
           .method = "Diagnosis/Trace",
           .answer = Answer::Trace,
           .examples = {{"may the application reach the database?", "weft trace shop/app shop/db:5432"},
-                       {"is the web server open to the world?", "weft trace internet web:80"}},
+                       {"is the web server open to the world?", "weft trace internet web:80"},
+                       {"who answers at a port of the machine?", "weft trace internet 192.0.2.10:8080"}},
           .exits = "0 the verdict is ALLOW|10 the verdict is DENY"};
 }
 

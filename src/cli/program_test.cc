@@ -208,6 +208,28 @@ TEST(Program, TraceEndsWithItsVerdict) {
   EXPECT_EQ(allowed.out, "ALLOW: rule, rule sgr-2\n");
 }
 
+TEST(Program, ALiveTraceSaysWhatItKnows) {
+  FakeWeftd weftd;
+  Json answer = {{"verdict", "drop"},
+                 {"reason", "ingress-denied"},
+                 {"steps", Json::array()},
+                 {"live", "drop"},
+                 {"live_reason", "no-endpoint"},
+                 {"live_agrees", false},
+                 {"live_note", "the trace and the data path disagree"}};
+  weftd.on("Diagnosis/Trace", answer);
+  const Outcome differs = run_weft(weftd, {"trace", "app", "db:22", "--live"});
+  EXPECT_EQ(differs.status, 10);
+  EXPECT_EQ(differs.out, "DENY: ingress-denied\nlive: DENY: no-endpoint\n");
+  EXPECT_THAT(differs.err, HasSubstr("the trace and the data path disagree"));
+  for (const char* field : {"live", "live_reason", "live_agrees"}) answer.erase(field);
+  answer["live_note"] = "the data path was not asked";
+  weftd.on("Diagnosis/Trace", answer);
+  const Outcome unasked = run_weft(weftd, {"trace", "app", "lab/db:22", "--live"});
+  EXPECT_EQ(unasked.out, "DENY: ingress-denied\n");
+  EXPECT_THAT(unasked.err, HasSubstr("was not asked"));
+}
+
 TEST(Program, StatusEndsWithElevenWhenSomethingIsNotAsWanted) {
   FakeWeftd weftd;
   weftd.on("Diagnosis/Status", {{"ok", true}, {"machine_name", "m1"}, {"problems", Json::array()}});

@@ -142,6 +142,7 @@ Result<std::vector<std::string>> Bpf::restore_pins() const {
 }
 
 int Bpf::judge_probe() const { return bpf_program__fd(skeleton_->progs.judge_probe); }
+int Bpf::trace_probe() const { return bpf_program__fd(skeleton_->progs.trace_probe); }
 int Bpf::sweep_probe() const { return bpf_program__fd(skeleton_->progs.sweep_probe); }
 
 Result<> Bpf::start_sweep() const {

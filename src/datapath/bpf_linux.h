@@ -37,6 +37,7 @@ class Bpf {
   const os::Fd& from_tni() const { return from_tni_; }
   const os::Fd& from_gateway() const { return from_gateway_; }
   int judge_probe() const;
+  int trace_probe() const;
   int sweep_probe() const;
 
   Map<uint32_t, uint32_t> gateways;
@@ -44,8 +45,8 @@ class Bpf {
   Map<uint32_t, abi::vpc> vpcs;
   Map<abi::endpoint_key, abi::endpoint> endpoints;
   Map<abi::range_key, uint32_t> ranges;
-  Map<uint32_t, abi::set> sets;
   Map<abi::address, uint32_t> machine;
+  Map<uint32_t, abi::set> sets;
   Map<abi::prefix_key, abi::prefix> prefixes;
   Map<abi::identity_key, abi::versioned> identities;
   Map<abi::cell_key, uint32_t> cells;

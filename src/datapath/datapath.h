@@ -82,6 +82,7 @@ class Datapath {
   const std::map<std::string, std::string>& problems() const { return problems_; }
   const Bpf& bpf() const { return bpf_; }
   Links& links() { return *links_; }
+  const Links& links() const { return *links_; }
 
   std::optional<uint32_t> slot_of(const model::TniId& id) const { return tni_slots_.find(id.text); }
   std::optional<uint32_t> slot_of(const model::VpcId& id) const { return vpc_slots_.find(id.text); }
@@ -121,8 +122,8 @@ class Datapath {
         vpcs_(bpf_.vpcs),
         endpoints_(bpf_.endpoints),
         ranges_(bpf_.ranges),
-        policy_({}) {}
         machine_(bpf_.machine),
+        policy_({}) {}
   Result<> adopt();
   void attempt(const std::string& what, Result<> result);
 
@@ -177,8 +178,8 @@ class Datapath {
   KeptMap<uint32_t, abi::vpc> vpcs_;
   KeptMap<abi::endpoint_key, abi::endpoint> endpoints_;
   KeptMap<abi::range_key, uint32_t> ranges_;
-  std::unique_ptr<Links> links_;
   KeptMap<abi::address, uint32_t> machine_;
+  std::unique_ptr<Links> links_;
   std::optional<Insides> insides_;
   std::optional<os::Monitor> monitor_;
   os::Monitor::Around around_ = os::Monitor::Around::No;

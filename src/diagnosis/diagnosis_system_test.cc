@@ -62,10 +62,9 @@ class DiagnosisTest : public os::Isolated {
   api::Trace live(api::TraceEnd source, api::TraceEnd target, uint8_t protocol, uint16_t selector) {
     const api::TraceQuery query{
         .vpc = world_.shop, .source = source, .target = target, .protocol = protocol, .selector = selector};
-    api::Trace found = trace(world_.state, os::now_wall(), query);
-    const auto asked = trace_live(world_.state, *datapath_, os::now_boot(), query, found);
+    auto asked = trace_live(world_.state, *datapath_, os::now_wall(), world_.around, query);
     EXPECT_TRUE(asked.ok()) << asked.error().what;
-    return found;
+    return asked.ok() ? *asked : api::Trace{};
   }
   uint32_t flows() { return datapath_->bpf().common.get(0)->flows; }
 
@@ -82,6 +81,13 @@ TEST_F(DiagnosisTest, TheDataPathAgreesWithTheTrace) {
                                                                  {world_.idle, model::kUdp, 53},
                                                                  {address("10.0.1.77"), model::kTcp, 80},
                                                                  {world_.web, model::kTcp, 80},
+                                                                 {address("224.0.0.1"), model::kUdp, 53},
+                                                                 {address("240.0.0.1"), model::kTcp, 80},
+                                                                 {address("127.0.0.1"), model::kTcp, 80},
+                                                                 {address("ff02::fb"), model::kUdp, 5353},
+                                                                 {address("169.254.9.9"), model::kTcp, 80},
+                                                                 {address("192.0.2.7"), 47, 0},
+                                                                 {address("2001:db8::7"), model::kTcp, 443},
                                                                  {world_.db, 47, 0}}) {
     const api::Trace found = live(world_.web, target, protocol, selector);
     EXPECT_EQ(found.live, found.verdict) << found.steps.back().what;
@@ -90,6 +96,30 @@ TEST_F(DiagnosisTest, TheDataPathAgreesWithTheTrace) {
   EXPECT_EQ(live(world_.web, world_.db, model::kIcmp, 8 << 8).live, api::Verdict::Allow);
   EXPECT_EQ(live(world_.db, world_.web, model::kTcp, 80).live_reason, "egress-denied");
   EXPECT_EQ(flows(), 0u);  // asking opens nothing
+}
+
+// What the trace would not notice by itself: the kernel judges by something else.
+TEST_F(DiagnosisTest, AnotherReasonIsADisagreementToo) {
+  ASSERT_TRUE(
+      datapath_->bpf()
+          .endpoints
+          .remove({.vpc = *datapath_->slot_of(world_.shop), .address = datapath::address_of(address("10.0.1.5"))})
+          .ok());
+  const api::Trace found = live(world_.web, world_.db, model::kTcp, 5432);
+  EXPECT_EQ(found.verdict, api::Verdict::Drop);
+  EXPECT_EQ(found.live, api::Verdict::Drop);
+  EXPECT_EQ(found.reason, "ingress-denied");
+  EXPECT_EQ(found.live_reason, "no-endpoint");
+  EXPECT_EQ(found.live_match, api::Trace::Match::Other);
+  EXPECT_THAT(found.live_note, HasSubstr("disagree"));
+}
+
+TEST_F(DiagnosisTest, WhereNoPacketCanComeFromNobodyIsAsked) {
+  const api::Trace foreign = live(world_.web, world_.bench, model::kTcp, 80);
+  EXPECT_EQ(foreign.verdict, api::Verdict::Drop);
+  EXPECT_FALSE(foreign.live);
+  EXPECT_THAT(foreign.live_note, HasSubstr("there can be no such packet"));
+  EXPECT_FALSE(live(api::Internet{}, world_.web, model::kTcp, 80).live);  // the gateway has no device here
 }
 
 TEST_F(DiagnosisTest, ALiveTraceTouchesNoFlow) {

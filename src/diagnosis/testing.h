@@ -1,10 +1,12 @@
 // A small world for the tests of this module: VPC "shop" with TNIs web, db and
-// idle, the last attached to nothing, and VPC "lab" without a way out.
+// idle, the last attached to nothing, and VPC "lab" without a way out. The machine has
+// the addresses 192.0.2.10 and 2001:db8:1::10, where web publishes port 8080.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include "diagnosis/lines.h"
+#include "diagnosis/surroundings.h"
 #include "model/state.h"
 
 namespace weft::diagnosis {
@@ -23,8 +25,14 @@ struct World {
       bench_workload{"w-0000000000000003"};
   base::WallTime now = *base::parse_time("2026-11-20T09:30:00Z");
   model::State state;
+  Surroundings around;
 
   World() {
+    around.machine = {address("192.0.2.10"), address("2001:db8:1::10")};
+    around.gateways[shop] = {.shared = address("192.0.2.10"), .routed = {}, .resolves = {net::Family::V4}};
+    around.gateways[lab] = {.shared = {}, .routed = {}, .resolves = {net::Family::V4}};
+    for (const auto* inside : {"10.0.1.4", "fd00:1::4"}) publish(shop, 8080, inside, 80);
+
     put({model::Machine{.id = machine, .name = "alpha"}, model::Group{.id = front, .name = "front", .vpc = shop},
          model::Group{.id = data, .name = "data", .vpc = shop},
          model::Group{.id = lab_group, .name = "lab", .vpc = lab},
@@ -67,6 +75,15 @@ struct World {
   void run(const model::Command& command) {
     const auto changes = state.apply(command);
     ASSERT_TRUE(changes.ok()) << changes.error().what;
+  }
+  void publish(const model::VpcId& vpc, uint16_t port, const char* inside, uint16_t inside_port) {
+    around.doors.push_back({.vpc = vpc,
+                            .family = address(inside).family(),
+                            .address = {},
+                            .port = port,
+                            .protocol = model::kTcp,
+                            .target = address(inside),
+                            .target_port = inside_port});
   }
   // Numbered, so that the tests can name it.
   model::RuleId allow(uint64_t number, model::GroupId group, model::Direction direction, const char* traffic,

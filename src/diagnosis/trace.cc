@@ -15,21 +15,46 @@ using model::Reason;
 // Writes the steps down, in the contract's order, until one denies.
 class Tracer {
  public:
-  Tracer(const model::State& state, base::WallTime now, const model::Opening& opening)
+  using Door = Surroundings::Door;
+
+  // `door`: by which it comes in, or null.
+  Tracer(const model::State& state, base::WallTime now, const Surroundings& around, const model::Opening& opening,
+         const Door* door = nullptr)
       : state_(state),
+        around_(around),
         opening_(opening),
+        door_(door),
         verdict_(judge(state, now, opening)),
         now_(now),
         sender_(opening.sender.empty() ? nullptr : &state.get(opening.sender)),
         target_(verdict_.target.empty() ? nullptr : &state.get(verdict_.target)) {}
 
+  const model::Verdict& verdict() const { return verdict_; }
   api::Trace run() && {
-    if (verdict_.reason == Reason::SourceCheck || verdict_.reason == Reason::GatewaySource) {
+    const Reason addresses = model::check_addresses(opening_.source, opening_.target);
+    if (addresses != Reason::None) {
+      deny(addresses == Reason::SourceCheck ? "source check" : "route", nobody_text(addresses), addresses);
+      return std::move(trace_);
+    }
+    if (is_forged()) {
       deny("source check", source_fault(), verdict_.reason);
       return std::move(trace_);
     }
     allow("source check", source_text());
     sender_ == nullptr ? enter() : leave();
+    return std::move(trace_);
+  }
+
+  // The way on behind a published port, after these steps.
+  api::Trace go_on(api::Trace trace) && {
+    trace_ = std::move(trace);
+    if (is_forged()) {
+      deny("source check", source_fault(), verdict_.reason);
+    } else if (is_nowhere()) {
+      deny("route", nowhere_text(), verdict_.reason);
+    } else {
+      arrive();
+    }
     return std::move(trace_);
   }
 
@@ -57,22 +82,40 @@ class Tracer {
   void leave() {
     if (verdict_.reason == Reason::Resolver) {
       allow("route", opening_.target.text() + " is the VPC's resolver: no group forbids it");
-      return deliver("the resolver answers");
+      if (pass(ask_by_gateway(state_, around_, opening_))) deliver("the resolver answers");
+      return;
     }
     if (!ask(*sender_, model::Direction::Out, verdict_.egress_rule)) return;
     if (is_nowhere()) return deny("route", nowhere_text(), verdict_.reason);
     if (target_ == nullptr) {
       allow("route", opening_.target.text() + " is outside: by the internet gateway of " + vpc().name);
-      if (pass(leave_by_gateway(state_, opening_))) deliver("to the internet");
+      if (opening_.outside == model::Outside::Machine) return call_machine();
+      if (pass(leave_by_gateway(state_, around_, opening_))) deliver("to the internet");
       return;
     }
     allow("route", fmt::format("{} is {}'s, inside {}", opening_.target.text(), target_->name, vpc().name));
     arrive();
   }
+  // Of the machine's own addresses only published ports are open.
+  void call_machine() {
+    const Door* door = around_.find_door(opening_.target, opening_.protocol, opening_.selector);
+    if (door == nullptr) {
+      return deny("translate",
+                  fmt::format("{} is the machine's own, and {} of it is not published: the gateway refuses it",
+                              opening_.target.text(), traffic_text(opening_.protocol, opening_.selector)),
+                  Reason::NoRoute);
+    }
+    if (door->vpc != opening_.vpc && !pass(leave_by_gateway(state_, around_, opening_))) return;
+    if (!pass(pass_door(state_, *door))) return;
+    const model::Opening behind = behind_door(state_, around_, opening_, *door);
+    trace_ = Tracer(state_, now_, around_, behind).go_on(std::move(trace_));
+  }
   void enter() {
     if (is_nowhere()) return deny("route", nowhere_text(), verdict_.reason);
     CHECK(target_ != nullptr);
-    if (pass(enter_by_gateway(state_, opening_, *target_))) arrive();
+    const bool open =
+        pass(door_ != nullptr ? pass_door(state_, *door_) : enter_by_gateway(state_, around_, opening_, *target_));
+    if (open) arrive();
   }
   void arrive() {
     if (ask(*target_, model::Direction::In, verdict_.ingress_rule)) deliver(destination_text());
@@ -96,6 +139,7 @@ class Tracer {
   }
 
   const model::Vpc& vpc() const { return state_.get(opening_.vpc); }
+  bool is_forged() const { return verdict_.reason == Reason::SourceCheck || verdict_.reason == Reason::GatewaySource; }
   bool is_nowhere() const { return verdict_.reason == Reason::NoRoute || verdict_.reason == Reason::NoEndpoint; }
 
   std::string source_text() const {
@@ -111,6 +155,12 @@ class Tracer {
     return fmt::format("{} is in a range of {}, and no interface has it: nobody sends from there",
                        opening_.source.text(), vpc().name);
   }
+  std::string nobody_text(Reason reason) const {
+    if (reason == Reason::SourceCheck) return opening_.source.text() + " is no address that anybody sends from";
+    const std::string target = opening_.target.text();
+    if (reason == Reason::Multicast) return target + " is no single host's: multicast and broadcast don't exist here";
+    return target + " is nobody else's: it never leaves a host";
+  }
   std::string nowhere_text() const {
     const std::string target = opening_.target.text();
     if (target_ != nullptr) return fmt::format("{} is {}'s, which is attached to no workload", target, target_->name);
@@ -119,7 +169,24 @@ class Tracer {
     if (verdict_.reason == Reason::NoEndpoint)
       return target + " is the VPC's resolver, which answers DNS and nothing else";
     if (sender_ == nullptr) return fmt::format("{} is in no range of {} either", target, vpc().name);
-    return fmt::format("{} is in no range of {}, which has no internet gateway", target, vpc().name);
+    return no_exit_text();
+  }
+  std::string no_exit_text() const {
+    const std::string target = opening_.target.text(), name = vpc().name;
+    switch (exit_of(state_, opening_)) {
+      case model::Exit::ForeignSource:
+        return fmt::format("{} is in no range of {}: no answer would find the way back", opening_.source.text(), name);
+      case model::Exit::NotOutside: return target + " is of a range that never leaves a network: it is not outside";
+      case model::Exit::PrivateRange:
+        return fmt::format("{} is a private IPv6 range: nothing of it reaches the internet",
+                           vpc().cidr6 ? vpc().cidr6->text() : name);
+      case model::Exit::Untranslated:
+        return fmt::format("{} over IPv4 can't have the machine's address: tcp, udp and requests of icmp can",
+                           traffic_text(opening_.protocol, opening_.selector));
+      case model::Exit::NoGateway:
+      case model::Exit::Open: break;
+    }
+    return fmt::format("{} is in no range of {}, which has no internet gateway", target, name);
   }
   std::string destination_text() const {
     const model::Workload& workload = state_.get(target_->workload);
@@ -128,7 +195,9 @@ class Tracer {
   }
 
   const model::State& state_;
+  const Surroundings& around_;
   const model::Opening& opening_;
+  const Door* door_;
   const model::Verdict verdict_;
   const base::WallTime now_;
   const model::Tni* sender_;
@@ -136,14 +205,38 @@ class Tracer {
   api::Trace trace_;
 };
 
+Traced follow(const model::State& state, base::WallTime now, const Surroundings& around, TracePacket packet) {
+  Traced traced{.packet = std::move(packet), .trace = {}, .judged = Reason::None};
+  if (const auto& obstacle = traced.packet.obstacle) {
+    traced.trace = {.verdict = Verdict::Drop,
+                    .reason = std::string(text_of(obstacle->reason)),
+                    .steps = {{.step = obstacle->step, .verdict = Verdict::Drop, .what = obstacle->what}}};
+    return traced;
+  }
+  const auto& door = traced.packet.door;
+  Tracer tracer(state, now, around, traced.packet.opening, door ? &*door : nullptr);
+  traced.judged = tracer.verdict().reason;
+  traced.trace = std::move(tracer).run();
+  return traced;
+}
+
 }  // namespace
 
-api::Trace trace(const model::State& state, base::WallTime now, const api::TraceQuery& query) {
-  const TracePacket packet = trace_packet(state, query);
-  if (packet.impossible.empty()) return Tracer(state, now, packet.opening).run();
-  return {.verdict = api::Verdict::Drop,
-          .reason = std::string(text_of(packet.reason)),
-          .steps = {{.step = "source check", .verdict = api::Verdict::Drop, .what = packet.impossible}}};
+Result<Traced> trace_query(const model::State& state, base::WallTime now, const Surroundings& around,
+                           const api::TraceQuery& query) {
+  const auto families = families_of(state, query);
+  Traced first = follow(state, now, around, TRY(trace_packet(state, around, query, families.front())));
+  if (first.trace.verdict == Verdict::Allow || families.size() == 1) return first;
+  Traced second = follow(state, now, around, TRY(trace_packet(state, around, query, families.back())));
+  if (second.trace.verdict == Verdict::Drop) return first;
+  const auto& why = first.trace.steps.back();
+  second.trace.steps.insert(second.trace.steps.begin(), {.step = "family", .what = "IPv6; not IPv4: " + why.what});
+  return second;
+}
+
+Result<api::Trace> trace(const model::State& state, base::WallTime now, const Surroundings& around,
+                         const api::TraceQuery& query) {
+  return TRY(trace_query(state, now, around, query)).trace;
 }
 
 }  // namespace weft::diagnosis

@@ -5,6 +5,8 @@
 #pragma once
 
 #include "api/backend.h"
+#include "diagnosis/surroundings.h"
+#include "diagnosis/trace_packet.h"
 
 namespace weft::datapath {
 class Datapath;
@@ -15,13 +17,24 @@ namespace weft::diagnosis {
 // Rules that nearly allowed it, named for each group.
 inline constexpr size_t kMostNearRules = 3;
 
-// The TNIs of the query exist. Sends nothing.
-api::Trace trace(const model::State& state, base::WallTime now, const api::TraceQuery& query);
+// What was traced: the packet, and what the data path alone says of it. Gateways stand
+// around the data path, and their say comes on top.
+struct Traced {
+  TracePacket packet;
+  api::Trace trace;
+  model::Reason judged = model::Reason::None;
+};
+Result<Traced> trace_query(const model::State& state, base::WallTime now, const Surroundings& around,
+                           const api::TraceQuery& query);
 
-// The same packet given to the data path's own program with its own maps, as if it
-// had just come: fills `live` and `live_reason`. It is counted like any other, but
-// opens no flow and goes nowhere.
-Result<> trace_live(const model::State& state, const datapath::Datapath& datapath, base::BootTime now,
-                    const api::TraceQuery& query, api::Trace& trace);
+// The TNIs of the query exist. Sends nothing. An error: no VPC has to do with it.
+Result<api::Trace> trace(const model::State& state, base::WallTime now, const Surroundings& around,
+                         const api::TraceQuery& query);
+
+// As above, and such a packet is given to the data path's own programs with their own
+// maps, as if its sender had sent it: fills the fields `live`. It is counted like any
+// other, but opens no flow and goes nowhere.
+Result<api::Trace> trace_live(const model::State& state, const datapath::Datapath& datapath, base::WallTime now,
+                              const Surroundings& around, const api::TraceQuery& query);
 
 }  // namespace weft::diagnosis

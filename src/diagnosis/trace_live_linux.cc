@@ -7,26 +7,32 @@
 
 #include "datapath/datapath.h"
 #include "diagnosis/trace.h"
-#include "diagnosis/trace_gateway.h"
-#include "diagnosis/trace_packet.h"
+#include "net/packet.h"
+#include "os/netns.h"
 
 namespace weft::diagnosis {
 
 using base::Code;
 using base::errno_error;
 using model::Reason;
+using net::operator+;
 
 namespace {
 
-constexpr uint32_t kLength = 60;        // of the packet, as far as counters are concerned
 constexpr int kMostPorts = 64;          // tried until one has no flow yet
 constexpr uint16_t kFirstPort = 49152;  // dynamic ports (RFC 6335)
-// A packet that resets opens no flow (bpf/judge.h), whatever its protocol: the
-// look at the rules leaves nothing behind.
-constexpr uint8_t kReset = 0x04;
+constexpr uint8_t kSyn = 0x02;
+constexpr size_t kPayload = 8;  // of what has no transport header that we know
+
+// What of a packet the opening leaves open: the source port, or an echo's id.
+struct Probe {
+  const model::Opening& opening;
+  uint16_t port = 0;
+};
 
 uint16_t wire_order(uint16_t value) { return __builtin_bswap16(value); }
 
+bool has_ports(uint8_t protocol) { return protocol == model::kTcp || protocol == model::kUdp; }
 bool is_icmp(uint8_t protocol) { return protocol == model::kIcmp || protocol == model::kIcmp6; }
 bool is_echo(const model::Opening& opening) {
   const int type = opening.selector >> 8;
@@ -57,101 +63,129 @@ abi::flow_key key_of(const abi::packet& packet) {
   return key;
 }
 
-abi::packet packet_of(const model::Opening& opening, base::BootTime now, uint32_t sender, uint32_t vpc) {
+// As far as the key of its flow goes.
+abi::packet packet_of(const Probe& probe, uint32_t vpc) {
+  const model::Opening& opening = probe.opening;
   abi::packet packet{};
-  packet.now = static_cast<uint64_t>(now.ns);
-  packet.tni = sender;
   packet.vpc = vpc;
   packet.source = datapath::address_of(opening.source);
   packet.target = datapath::address_of(opening.target);
-  packet.selector = wire_order(opening.selector);
   packet.protocol = opening.protocol;
-  packet.tcp_flags = kReset;
-  packet.length = kLength;
-  const bool has_ports = opening.protocol == model::kTcp || opening.protocol == model::kUdp;
-  if (has_ports) packet.target_port = packet.selector;
-  if (is_echo(opening)) packet.flags = abi::PACKET_ECHO_REQUEST;
-  if (is_icmp(opening.protocol) && !is_echo(opening)) {
+  const uint16_t selector = wire_order(opening.selector), port = wire_order(probe.port);
+  if (has_ports(opening.protocol)) {
+    packet.source_port = port;
+    packet.target_port = selector;
+  } else if (is_echo(opening)) {
+    packet.flags = abi::PACKET_ECHO_REQUEST;
+    packet.source_port = packet.target_port = port;
+  } else if (is_icmp(opening.protocol)) {
     packet.flags = abi::PACKET_ICMP_OTHER;
-    packet.source_port = packet.target_port = packet.selector;
+    packet.source_port = packet.target_port = selector;
   }
   return packet;
 }
 
-// Gives the packet a source port, or an echo's id, that no open flow has. A flow
-// that is open would be touched: whether there is one is all that is asked.
-Result<bool> stands_alone(const datapath::Bpf& bpf, const model::Opening& opening, abi::packet& packet) {
-  const bool has_ports = opening.protocol == model::kTcp || opening.protocol == model::kUdp;
-  const auto first = static_cast<uint16_t>(packet.now % 8192);
-  for (int i = 0; i < kMostPorts; ++i) {
-    const uint16_t port = wire_order(static_cast<uint16_t>(kFirstPort + first + i));
-    if (has_ports || is_echo(opening)) packet.source_port = port;
-    if (is_echo(opening)) packet.target_port = port;
-    if (!TRY(bpf.flows.find(key_of(packet)))) return true;
-    if (!has_ports && !is_echo(opening)) return false;
+// A source port, or an echo's id, that no open flow has; nothing if there is none: a
+// flow that is open would be touched.
+Result<std::optional<Probe>> find_free(const datapath::Bpf& bpf, const model::Opening& opening, uint32_t vpc) {
+  const bool chooses = has_ports(opening.protocol) || is_echo(opening);
+  for (uint16_t i = 0; i < kMostPorts; ++i) {
+    const Probe probe{opening, static_cast<uint16_t>(chooses ? kFirstPort + i : 0)};
+    if (!TRY(bpf.flows.find(key_of(packet_of(probe, vpc))))) return std::optional(probe);
+    if (!chooses) break;
   }
-  return false;
+  return std::optional<Probe>();
 }
 
-Result<abi::judgement> run(const datapath::Bpf& bpf, const abi::packet& packet) {
-  constexpr size_t kHeader = 14 + 2;  // Ethernet's, and two bytes that align the probe
-  std::array<char, kHeader + sizeof(abi::probe)> in{}, out{};
-  abi::probe probe{};
-  probe.packet = packet;
-  std::memcpy(in.data() + kHeader, &probe, sizeof probe);
+net::Bytes frame_of(const Probe& probe) {
+  const model::Opening& opening = probe.opening;
+  const net::IpHeader around{.source = opening.source, .target = opening.target, .protocol = opening.protocol};
+  const net::Ports ports{probe.port, opening.selector};
+  const auto payload = [&] {
+    if (opening.protocol == model::kTcp) return net::tcp(around, ports, kSyn);
+    if (opening.protocol == model::kUdp) return net::udp(around, ports);
+    if (!is_icmp(opening.protocol)) return net::zeros(kPayload);
+    return net::icmp(around, static_cast<uint8_t>(opening.selector >> 8), static_cast<uint8_t>(opening.selector),
+                     net::u16(probe.port) + net::u16(1));
+  };
+  return net::frame({.target = {}, .source = {}, .type = opening.source.is_v4() ? net::kEtherIpv4 : net::kEtherIpv6},
+                    net::ip(around, payload()));
+}
+
+// What the data path's program says of the packet at the device.
+Result<Reason> run(const datapath::Datapath& datapath, const net::Bytes& frame, int device) {
+  const auto at_home = TRY(os::InsideNetns::enter(datapath.links().own_netns()));
+  __sk_buff context{};
+  context.ifindex = static_cast<uint32_t>(device);
+  net::Bytes out(frame.size() + 256);
   bpf_test_run_opts options{};
   options.sz = sizeof options;
-  options.data_in = in.data();
-  options.data_size_in = in.size();
+  options.data_in = frame.data();
+  options.data_size_in = static_cast<uint32_t>(frame.size());
   options.data_out = out.data();
-  options.data_size_out = out.size();
+  options.data_size_out = static_cast<uint32_t>(out.size());
+  options.ctx_in = &context;
+  options.ctx_size_in = sizeof context;
   options.repeat = 1;
-  if (bpf_prog_test_run_opts(bpf.judge_probe(), &options) != 0) return errno_error("ask the data path", errno);
-  if (options.retval != 0) return error(Code::Failed, "ask the data path: it refused to judge");
-  std::memcpy(&probe, out.data() + kHeader, sizeof probe);
-  if (probe.judgement.reason >= abi::REASON_COUNT) return error(Code::Failed, "ask the data path: no such reason");
-  return probe.judgement;
+  if (bpf_prog_test_run_opts(datapath.bpf().trace_probe(), &options) != 0)
+    return errno_error("ask the data path", errno);
+  if (options.retval >= abi::REASON_COUNT) return error(Code::Failed, "ask the data path: no such reason");
+  return static_cast<Reason>(options.retval);
 }
 
-// What the data path's program says of the packet.
-Result<Reason> probe(const datapath::Datapath& datapath, base::BootTime now, const model::Opening& opening) {
-  const datapath::Bpf& bpf = datapath.bpf();
-  uint32_t sender = 0;
-  if (!opening.sender.empty()) {
-    sender = datapath.slot_of(opening.sender).value_or(0);
-    if (sender == 0) return Reason::UnknownDevice;
-  }
-  const auto vpc = datapath.slot_of(opening.vpc);
-  if (!vpc) return error(Code::NotFound, "the data path doesn't know VPC {}", opening.vpc.text);
-  abi::packet packet = packet_of(opening, now, sender, *vpc);
-  if (!TRY(stands_alone(bpf, opening, packet))) return Reason::Established;
-  return static_cast<Reason>(TRY(run(bpf, packet)).reason);
-}
-
-// The gateway stands outside the program that was asked.
-bool passes_gateway(const model::State& state, const model::Opening& opening) {
-  const model::Tni* target = state.holder_of(opening.vpc, opening.target);
+// The device at which such a packet would come; 0: there is none.
+Result<int> device_of(const datapath::Datapath& datapath, const model::Opening& opening) {
   if (opening.sender.empty()) {
-    return target == nullptr || enter_by_gateway(state, opening, *target).verdict == api::Verdict::Allow;
+    const auto gateway = datapath.gateways().find(opening.vpc);
+    return gateway == datapath.gateways().end() ? 0 : gateway->second;
   }
-  return target != nullptr || leave_by_gateway(state, opening).verdict == api::Verdict::Allow;
+  const auto slot = datapath.slot_of(opening.sender);
+  return slot ? static_cast<int>(TRY(datapath.bpf().tnis.get(*slot)).ifindex) : 0;
+}
+
+// Nothing: nobody could be asked, and the note says why.
+struct Asked {
+  std::optional<Reason> reason;
+  std::string note;
+};
+
+Result<Asked> ask(const datapath::Datapath& datapath, const TracePacket& packet) {
+  const model::Opening& opening = packet.opening;
+  if (packet.obstacle) return Asked{{}, "the data path was not asked: there can be no such packet"};
+  const int device = TRY(device_of(datapath, opening));
+  const auto vpc = datapath.slot_of(opening.vpc);
+  if (device == 0 || !vpc) return Asked{{}, "the data path was not asked: it has no device from which it could come"};
+  const auto probe = TRY(find_free(datapath.bpf(), opening, *vpc));
+  if (!probe) return Asked{Reason::Established, "a flow like it is open"};
+  return Asked{TRY(run(datapath, frame_of(*probe), device)), {}};
+}
+
+bool is_beyond(const Traced& traced, const model::State& state) {
+  const model::Opening& opening = traced.packet.opening;
+  return opening.sender.empty() || state.holder_of(opening.vpc, opening.target) == nullptr;
 }
 
 }  // namespace
 
-Result<> trace_live(const model::State& state, const datapath::Datapath& datapath, base::BootTime now,
-                    const api::TraceQuery& query, api::Trace& trace) {
-  const TracePacket packet = trace_packet(state, query);
-  Reason reason = packet.reason;
-  if (packet.impossible.empty()) {
-    reason = TRY(probe(datapath, now, packet.opening));
-    const bool is_new = reason == Reason::RuleMatch;
-    if (is_new && !passes_gateway(state, packet.opening)) reason = Reason::NoRoute;
-  }
-  const bool allowed = outcome_of(reason) == model::Outcome::Allow;
+Result<api::Trace> trace_live(const model::State& state, const datapath::Datapath& datapath, base::WallTime now,
+                              const Surroundings& around, const api::TraceQuery& query) {
+  Traced traced = TRY(trace_query(state, now, around, query));
+  api::Trace& trace = traced.trace;
+  const Asked asked = TRY(ask(datapath, traced.packet));
+  trace.live_note = asked.note;
+  if (!asked.reason) return std::move(trace);
+  const bool allowed = outcome_of(*asked.reason) == model::Outcome::Allow;
   trace.live = allowed ? api::Verdict::Allow : api::Verdict::Drop;
-  trace.live_reason = std::string(text_of(reason));
-  return {};
+  trace.live_reason = std::string(text_of(*asked.reason));
+  if (*asked.reason == Reason::Established) return std::move(trace);
+  if (*asked.reason != traced.judged) {
+    trace.live_match = api::Trace::Match::Other;
+    trace.live_note = fmt::format("the trace and the data path disagree: the data path says {}, the trace expected {}",
+                                  text_of(*asked.reason), text_of(traced.judged));
+  } else if (allowed && is_beyond(traced, state)) {
+    trace.live_note = "only the data path was asked; what the gateway does with it is what the trace says";
+  }
+  return std::move(trace);
 }
 
 }  // namespace weft::diagnosis

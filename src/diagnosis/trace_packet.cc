@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "diagnosis/trace_rules.h"
+
 namespace weft::diagnosis {
 
 namespace {
@@ -26,16 +28,6 @@ bool has(const model::State& state, const api::TraceEnd& end, Family family) {
   if (const auto* address = std::get_if<net::Address>(&end)) return address->family() == family;
   const auto* tni = std::get_if<model::TniId>(&end);
   return tni == nullptr || family == Family::V4 || state.get(*tni).ip6.has_value();
-}
-
-// What both ends can speak; IPv4 if they have nothing in common.
-Family family_of(const model::State& state, const api::TraceQuery& query) {
-  const Family first = query.protocol == model::kIcmp6 ? Family::V6 : Family::V4;
-  const Family second = first == Family::V4 ? Family::V6 : Family::V4;
-  const auto both_have = [&](Family family) {
-    return has(state, query.source, family) && has(state, query.target, family);
-  };
-  return !both_have(first) && both_have(second) ? second : first;
 }
 
 net::Address address_of(const model::State& state, const model::Vpc& vpc, const api::TraceEnd& end, Family family) {
@@ -62,6 +54,82 @@ uint16_t selector_of(const api::TraceQuery& query) {
   return query.selector;
 }
 
+using Obstacle = TracePacket::Obstacle;
+
+std::string with_family(const net::Address& address) {
+  return address.text() + (address.is_v4() ? " is IPv4" : " is IPv6");
+}
+
+// "tcp:8080 of 192.0.2.10"
+std::string text_of(const Surroundings::Door& door) {
+  return fmt::format("{} of {}", traffic_text(door.protocol, door.port),
+                     door.address ? door.address->text() : "the machine");
+}
+
+// Two ends of different VPCs, each given by its name.
+Obstacle isolated(const model::State& state, const Surroundings& around, const model::Tni& from, const model::Tni& to) {
+  std::string what = fmt::format("{} is in VPC {}, {} in VPC {}: nothing leads from one VPC to another", to.name,
+                                 state.get(to.vpc).name, from.name, state.get(from.vpc).name);
+  const auto leads_there = [&](const Surroundings::Door& door) {
+    return door.vpc == to.vpc && (door.target == to.ip || door.target == to.ip6);
+  };
+  const auto door = std::find_if(around.doors.begin(), around.doors.end(), leads_there);
+  what += door == around.doors.end() ? ", but a published port, and " + to.name + " publishes none"
+                                     : ", but a published port, as " + text_of(*door);
+  return {"route", std::move(what), model::Reason::NoRoute};
+}
+
+const model::Tni* named(const model::State& state, const api::TraceEnd& end) {
+  const auto* tni = std::get_if<model::TniId>(&end);
+  return tni == nullptr ? nullptr : &state.get(*tni);
+}
+
+std::optional<Obstacle> obstacle_of(const model::State& state, const Surroundings& around, const api::TraceQuery& query,
+                                    const model::Opening& opening) {
+  const model::Tni* sender = opening.sender.empty() ? nullptr : &state.get(opening.sender);
+  if (sender != nullptr && sender->workload.empty()) {
+    return Obstacle{"source check", sender->name + " is attached to no workload: nothing can send from it",
+                    model::Reason::UnknownDevice};
+  }
+  const model::Tni *from = named(state, query.source), *to = named(state, query.target);
+  if (from != nullptr && to != nullptr && from->vpc != to->vpc) return isolated(state, around, *from, *to);
+  if (opening.source.family() == opening.target.family()) return std::nullopt;
+  return Obstacle{
+      "source check",
+      with_family(opening.source) + ", " + with_family(opening.target) + ": the two have no address of the same kind",
+      model::Reason::NoRoute};
+}
+
+// To an address of the machine, from outside of every VPC.
+Result<TracePacket> to_machine(const model::State& state, const Surroundings& around, const api::TraceQuery& query) {
+  const auto* target = std::get_if<net::Address>(&query.target);
+  if (target == nullptr || !around.machine.contains(*target)) {
+    return Error{.code = base::Code::Usage,
+                 .what =
+                     "neither end is in exactly one VPC, nor is the target an address of the machine; name a TNI "
+                     "or a workload",
+                 .field = "source"};
+  }
+  TracePacket packet;
+  if (const auto* door = around.find_door(*target, query.protocol, query.selector)) {
+    packet.door = *door;
+    packet.opening = {.vpc = door->vpc,
+                      .sender = {},
+                      .source = address_of(state, state.get(door->vpc), query.source, target->family()),
+                      .target = door->target,
+                      .protocol = query.protocol,
+                      .selector = door->target_port};
+    return packet;
+  }
+  packet.obstacle = Obstacle{
+      "route",
+      fmt::format("{} of {} is not published: nothing leads from there into a VPC, and what the machine itself answers "
+                  "is not Weft's",
+                  traffic_text(query.protocol, query.selector), target->text()),
+      model::Reason::NoRoute};
+  return packet;
+}
+
 }  // namespace
 
 bool is_in_ranges(const model::Vpc& vpc, const net::Address& address) {
@@ -69,9 +137,22 @@ bool is_in_ranges(const model::Vpc& vpc, const net::Address& address) {
   return std::any_of(vpc.cidrs.begin(), vpc.cidrs.end(), inside) || (vpc.cidr6 && inside(*vpc.cidr6));
 }
 
-TracePacket trace_packet(const model::State& state, const api::TraceQuery& query) {
+std::vector<Family> families_of(const model::State& state, const api::TraceQuery& query) {
+  std::vector<Family> families;
+  for (const Family family : {Family::V4, Family::V6}) {
+    const bool other_icmp = query.protocol == (family == Family::V4 ? model::kIcmp6 : model::kIcmp);
+    if (!other_icmp && has(state, query.source, family) && has(state, query.target, family)) families.push_back(family);
+  }
+  const auto anywhere = [](const api::TraceEnd& end) { return std::holds_alternative<api::Internet>(end); };
+  if (families.empty()) families.push_back(query.protocol == model::kIcmp6 ? Family::V6 : Family::V4);
+  if (!anywhere(query.source) && !anywhere(query.target)) families.resize(1);
+  return families;
+}
+
+Result<TracePacket> trace_packet(const model::State& state, const Surroundings& around, const api::TraceQuery& query,
+                                 Family family) {
+  if (query.vpc.empty()) return to_machine(state, around, query);
   const model::Vpc& vpc = state.get(query.vpc);
-  const Family family = family_of(state, query);
   TracePacket packet;
   packet.opening = {.vpc = query.vpc,
                     .sender = sender_of(state, query),
@@ -79,20 +160,8 @@ TracePacket trace_packet(const model::State& state, const api::TraceQuery& query
                     .target = address_of(state, vpc, query.target, family),
                     .protocol = query.protocol,
                     .selector = selector_of(query)};
-  const auto refuse = [&](model::Reason reason, std::string why) {
-    packet.reason = reason;
-    packet.impossible = std::move(why);
-  };
-  const model::Tni* sender = packet.opening.sender.empty() ? nullptr : &state.get(packet.opening.sender);
-  if (sender != nullptr && sender->workload.empty()) {
-    refuse(model::Reason::UnknownDevice, sender->name + " is attached to no workload: nothing can send from it");
-  } else if (packet.opening.source.family() != packet.opening.target.family()) {
-    const auto name = [](const net::Address& address) {
-      return address.text() + (address.is_v4() ? " is IPv4" : " is IPv6");
-    };
-    refuse(model::Reason::NoRoute, name(packet.opening.source) + ", " + name(packet.opening.target) +
-                                       ": the two have no address of the same kind");
-  }
+  if (around.machine.contains(packet.opening.target)) packet.opening.outside = model::Outside::Machine;
+  packet.obstacle = obstacle_of(state, around, query, packet.opening);
   return packet;
 }
 

@@ -31,6 +31,33 @@ constexpr size_t kEventsAtOnce = 4096;
 
 datapath::ClockPair clocks_now() { return {.wall = os::now_wall(), .boot = os::now_boot()}; }
 
+// What the gateways hold, in the words of a trace; of VPCs that are still there.
+diagnosis::Surroundings surroundings_of(const model::State& state, const std::optional<gateway::Desired>& desired) {
+  diagnosis::Surroundings around;
+  if (!desired) return around;
+  around.machine = desired->machine();
+  for (const auto& [vpc, gateway] : desired->gateways) {
+    if (state.find(vpc) == nullptr) continue;
+    const gateway::Ruleset& rules = gateway.rules;
+    auto& seen = around.gateways[vpc];
+    if (rules.ports) seen.shared = rules.shared;
+    seen.routed = rules.routed;
+    for (const auto& resolver : rules.resolvers) {
+      if (rules.ports) seen.resolves.insert(resolver.answers.family());
+    }
+    for (const gateway::Published& door : rules.published) {
+      around.doors.push_back({.vpc = vpc,
+                              .family = door.family,
+                              .address = door.address,
+                              .port = door.port,
+                              .protocol = door.protocol,
+                              .target = door.target,
+                              .target_port = door.target_port});
+    }
+  }
+  return around;
+}
+
 gateway::Options gateway_options(const Options& options) {
   gateway::Options gateway = gateway::Options::of(options.instance);
   gateway.pins = options.pins() + "-gateway";
@@ -154,6 +181,8 @@ void DataPlane::sync_gateways() {
   gateway_problems_ = std::move(outcome->problems);
   for (const std::string& step : outcome->done) spdlog::debug("gateway: {}", step);
   for (const std::string& what : outcome->repaired) tell("drift.repaired", identity_.machine.text, "", what);
+  const auto known = datapath_->know_machine(outcome->machine);
+  if (!known.ok()) gateway_problems_.push_back({identity_.machine.text, known.error().what});
   for (const auto& [vpc, device] : std::map(datapath_->gateways())) {
     if (!outcome->devices.contains(vpc) && state().find(vpc) != nullptr) (void)datapath_->set_gateway(vpc, 0);
   }
@@ -180,8 +209,6 @@ void DataPlane::on_run(const model::WorkloadId& id, const workload::Status& befo
     boost::asio::post(loop_, [this, id] { on_ended(id); });
   }
   gather_problems();
-  const auto known = datapath_->know_machine(outcome->machine);
-  if (!known.ok()) gateway_problems_.push_back({identity_.machine.text, known.error().what});
 }
 
 runtime::Options DataPlane::runtime_options() const {
@@ -389,11 +416,9 @@ Result<os::Fd> DataPlane::exec(const api::Exec& exec) {
 }
 
 Result<api::Trace> DataPlane::trace(const api::TraceQuery& query) {
-  api::Trace trace = diagnosis::trace(state(), now(), query);
-  if (query.live == api::TraceQuery::Live::Yes) {
-    TRY_VOID(diagnosis::trace_live(state(), *datapath_, os::now_boot(), query, trace));
-  }
-  return trace;
+  const diagnosis::Surroundings around = surroundings_of(state(), gateways_->desired());
+  return query.live == api::TraceQuery::Live::Yes ? diagnosis::trace_live(state(), *datapath_, now(), around, query)
+                                                  : diagnosis::trace(state(), now(), around, query);
 }
 
 Result<std::unique_ptr<api::Stream<api::FlowRecord>>> DataPlane::flows(const api::FlowQuery& query) {
@@ -432,6 +457,7 @@ std::string DataPlane::metrics() const {
   measured.store = read_only().empty() ? diagnosis::Measured::Store::Writable : diagnosis::Measured::Store::ReadOnly;
   measured.problems = problems_.all().size();
   (void)diagnosis::measure_datapath(state(), *datapath_, measured);
+  if (auto drops = gateways_->drops(); drops.ok()) measured.border_drops = std::move(*drops);
   return diagnosis::to_prometheus(measured);
 }
 
@@ -450,4 +476,3 @@ Result<> remove_data_plane(const Options& options) {
 }
 
 }  // namespace weft::node
-  if (auto drops = gateways_->drops(); drops.ok()) measured.border_drops = std::move(*drops);
