@@ -1,0 +1,85 @@
+#!/bin/bash
+# What runs in the foreground ends when its user says so; what was stopped has
+# ended when the command returns; with one process and with two.
+#
+#   foreground_test.sh BUILD
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+. "$here/machine.sh"
+BUILD=$1
+. "$here/weftd.sh"
+
+# ended_with CODE COMMAND...
+ended_with() {
+  local code=0 wanted=$1
+  shift
+  "$@" >/run/out 2>/run/err </dev/null || code=$?
+  [ "$code" = "$wanted" ] || fail "'$*' ended with $code instead of $wanted: $(cat /run/err)"
+}
+state_of() { field state weft inspect "$1" 2>/dev/null; }
+count_of() { weft ps --all -o name | wc -l; }
+gone() { [ "$(count_of)" = 1 ]; } # the machine itself
+runs() { [ "$(state_of "$1")" = "$2" ]; }
+is_ready() { grep -q ready <<<"$(weft logs "$1")"; }
+stubborn=(bash -c 'trap "sleep 1; exit 3" TERM; echo ready; while :; do sleep 0.05; done')
+
+all_of_it() {
+  echo '# nobody reads'
+  local codes
+  codes=$(set +o pipefail; weft run --rm --restart no -- yes 2>/run/err | head -n 1 >/dev/null; echo "${PIPESTATUS[0]}")
+  [ "$codes" = 141 ] || fail "without a reader it ended with $codes"
+  [ ! -s /run/err ] || fail "it says: $(cat /run/err)"
+  until_true "$patience" gone || fail "it runs on: $(weft ps --all)"
+
+  echo '# a signal means stop, whatever the policy'
+  ended_with 124 timeout 5 weft run --name again --restart on-failure -- sh -c 'exit 1'
+  runs again exited || fail "it goes on: $(weft ps --all)"
+  weft rm again
+  weft run --name loop --restart always -- sh -c 'while :; do sleep 0.05; done' &
+  local loop=$!
+  until_true "$patience" runs loop running || fail "it doesn't run: $(weft ps --all)"
+  kill -INT "$loop"
+  local code=0
+  wait "$loop" || code=$?
+  [ "$code" = 130 ] || fail "interrupted it ended with $code"
+  runs loop exited || fail "it was started again: $(weft ps --all)"
+  refused 125 'which has ended; `weft start loop` runs it again' weft run --name loop --restart always -- sh -c 'while :; do sleep 0.05; done'
+  weft rm loop
+
+  echo '# done is what has ended'
+  weft run --detach --name slow1 -- "${stubborn[@]}" >/dev/null
+  weft run --detach --name slow2 -- "${stubborn[@]}" >/dev/null
+  for slow in slow1 slow2; do until_true "$patience" is_ready "$slow" || fail "$slow says nothing"; done
+  weft stop slow1 slow2
+  for slow in slow1 slow2; do runs "$slow" exited || fail "it still stops: $(weft ps --all)"; done
+  weft rm slow1
+  weft start slow2
+  until_true "$patience" runs slow2 running
+  local pid
+  pid=$(field pid weft inspect slow2)
+  refused 3 nope weft rm --force nope slow2
+  kill -0 "$pid" || fail 'one was removed although another is nobody'
+  weft restart slow2
+  ! kill -0 "$pid" 2>/dev/null || fail 'a restart is done, and the old one runs'
+  until_true "$patience" runs slow2 running
+  pid=$(field pid weft inspect slow2)
+  weft rm --force slow2
+  ! kill -0 "$pid" 2>/dev/null || fail 'it is removed, and runs'
+  gone || fail "something is left: $(weft ps --all)"
+}
+
+start_weftd
+all_of_it
+kill_weftd
+
+"$WEFT_BIN/weftd" --role control >>/run/control.log 2>&1 &
+weftd=$!
+"$WEFT_BIN/weftd" --role data >>/run/data.log 2>&1 &
+data=$!
+in_step() { [ -S /run/weft/data.sock ] && ! weft status 2>&1 | grep -q 'plane is'; }
+until_true "$patience" in_step || fail "the planes don't meet: $(tail /run/data.log)"
+all_of_it
+kill "$data"
+wait "$data" || true
+kill_weftd
+! grep -hE 'Sanitizer|runtime error' "$weftd_log" /run/control.log /run/data.log || fail 'a process ended badly'
