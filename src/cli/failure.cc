@@ -22,7 +22,7 @@ std::string holder_of(const Error& error) {
 std::string field_of(const Error& error) {
   const std::string last = error.field.substr(error.field.rfind('.') + 1);
   const auto says = [&](std::string_view word) { return error.what.find(word) != std::string::npos; };
-  if (last.empty() || last == "name" || says(last) || says("--")) return {};
+  if (last.empty() || last == "name" || last == "command" || says(last) || says("--")) return {};
   return fmt::format(" (in {})", error.field);
 }
 
