@@ -819,6 +819,34 @@ TEST_F(PacketTest, WhatIsKeptEndsWithTheRuleThatLetItIn) {
   EXPECT_EQ(reason_after(60), "revoked");
 }
 
+TEST_F(PacketTest, AFlowToTheOutsideEndsWhenItsTargetBecomesATni) {
+  allow("udp");
+  const auto judged = [&] {
+    return *kernel_->judge(base::WallTime{} + std::chrono::seconds(1), {.vpc = vpc_,
+                                                                        .sender = a_,
+                                                                        .source = {from_a_.source, 5000},
+                                                                        .target = {at("192.0.2.9"), 53},
+                                                                        .protocol = kUdp,
+                                                                        .selector = 53});
+  };
+  EXPECT_EQ(judged().target, model::TniId());
+  EXPECT_EQ(judged().reason, Reason::Established);
+  model::Vpc wider = state_.get(vpc_);
+  wider.cidrs.push_back(*Prefix::parse("192.0.2.0/24"));
+  const model::SubnetId beyond{id("subnet", 2)};
+  const model::TniId holder{id("tni", 6)};
+  auto there = std::get<model::Tni>(tni(holder, 6));
+  there.subnet = beyond;
+  there.ip = at("192.0.2.9");
+  there.ip6.reset();
+  put({wider,
+       model::Subnet{.id = beyond, .name = "b", .vpc = vpc_, .cidr = *Prefix::parse("192.0.2.0/24"), .cidr6 = {}},
+       there, workload(6)});
+  const auto after = judged();
+  EXPECT_EQ(after.reason, Reason::RuleMatch) << "a flow of its own";
+  EXPECT_EQ(after.target, holder);
+}
+
 TEST_F(PacketTest, AnOpenFlowIsCheckedForItsSourceWhenThatIsSwitchedOn) {
   allow("udp");
   auto sender = std::get<model::Tni>(tni(a_, 4));
