@@ -67,7 +67,7 @@ LIST
 
 copy_sources() {
   mkdir -p "$work/source"
-  tar -C "$root" --exclude=./build --exclude=./.git -cf - . | tar -C "$work/source" -xf -
+  tar -C "$root" --exclude=./build --exclude=./.git -cf - . | tar -C "$work/source" -xmf - # as changed: what an earlier run left built is stale
   sed -i 's/ -Werror//' "$work/source/src/bpf/CMakeLists.txt" # a fault may leave a variable unused
 }
 build() {
