@@ -67,10 +67,12 @@ Result<> Weftd::weft(std::vector<std::string> arguments) const {
   return {};
 }
 
-Result<long> Weftd::resident_kib() const {
-  const std::string status = TRY(os::read_file("/proc/" + std::to_string(pid_) + "/status", 1 << 16));
+Result<long> Weftd::resident_kib() const { return resident_kib_of(std::to_string(pid_)); }
+
+Result<long> resident_kib_of(const std::string& process) {
+  const std::string status = TRY(os::read_file("/proc/" + process + "/status", 1 << 16));
   const size_t at = status.find("VmRSS:");
-  if (at == std::string::npos) return error(Code::Failed, "weftd is gone");
+  if (at == std::string::npos) return error(Code::Failed, "process {} is gone", process);
   return std::atol(status.c_str() + at + 6);
 }
 

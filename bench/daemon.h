@@ -33,4 +33,7 @@ class Weftd {
   pid_t pid_ = 0;
 };
 
+// VmRSS of the process with that folder in /proc: a pid, or "self".
+Result<long> resident_kib_of(const std::string& process);
+
 }  // namespace weft::bench

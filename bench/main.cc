@@ -245,11 +245,7 @@ Result<> change(const Options& options, Report& report) {
   return {};
 }
 
-// The resident memory of this process, and what the kernel holds in maps for it.
-Result<double> resident_mib() {
-  const std::string status = TRY(os::read_file("/proc/self/status", 1 << 16));
-  return std::atof(status.c_str() + status.find("VmRSS:") + 6) / 1024;
-}
+// What the kernel holds in maps for this process.
 Result<double> maps_mib() {
   double bytes = 0;
   for (const std::string& fd : TRY(os::list_directory("/proc/self/fdinfo"))) {
@@ -305,7 +301,7 @@ Result<> worst(const Options& options, Report& report) {
   for (int i = 0; i < std::min(options.rounds, 5); ++i) TRY_VOID(change(rule_of(prefix_of(0)), single));
   report.add("worst/rule", single, {}, "ms");
   report.add("worst/list", whole, {}, "ms");
-  report.add("worst/memory", {TRY(resident_mib())}, {}, "MiB");
+  report.add("worst/memory", {static_cast<double>(TRY(resident_kib_of("self"))) / 1024}, {}, "MiB");
   report.add("worst/memory/kernel", {TRY(maps_mib())}, {}, "MiB");
   return {};
 }
