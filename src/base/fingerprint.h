@@ -6,8 +6,11 @@
 
 namespace weft::base {
 
-constexpr uint64_t fingerprint_of(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
+inline constexpr uint64_t kNoFingerprint = 0xcbf29ce484222325;  // of no text
+
+// Of what has the fingerprint `before`, followed by the text.
+constexpr uint64_t fingerprint_of(std::string_view text, uint64_t before = kNoFingerprint) {
+  uint64_t hash = before;
   for (const char byte : text) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
   return hash;
 }

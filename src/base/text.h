@@ -17,6 +17,8 @@ bool is_hex(std::string_view text);  // non-empty, [0-9a-f] only
 
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
+// As much of the beginning as `most` bytes hold, and no part of a character (UTF-8).
+std::string_view beginning(std::string_view text, size_t most);
 
 // A decimal number in [low, high]; no sign, no spaces, no leading zeros.
 Result<uint64_t> parse_number(std::string_view text, uint64_t low, uint64_t high);

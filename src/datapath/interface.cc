@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/check.h"
+#include "base/fingerprint.h"
 #include "base/text.h"
 #include "bpf/abi.h"
 
@@ -10,17 +11,17 @@ namespace weft::datapath {
 
 namespace {
 
-// FNV-1a, 64 bits.
+// Of several texts.
 class Hash {
  public:
   void add(std::string_view bytes) {
-    for (const char byte : bytes) value_ = (value_ ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-    value_ = (value_ ^ 0xff) * 0x100000001b3;  // so that "ab" + "c" isn't "a" + "bc"
+    // What ends each keeps "ab" + "c" from being "a" + "bc".
+    value_ = base::fingerprint_of("\xff", base::fingerprint_of(bytes, value_));
   }
   uint64_t value() const { return value_; }
 
  private:
-  uint64_t value_ = 0xcbf29ce484222325;
+  uint64_t value_ = base::kNoFingerprint;
 };
 
 }  // namespace

@@ -12,16 +12,10 @@ namespace {
 // What a line may have at the most: each text cut, and each byte escaped.
 constexpr size_t kMostLineBytes = 6 * 4 * kMostEventTextBytes;
 
-// Not in the middle of a character (UTF-8).
-void cut(std::string& text) {
-  if (text.size() <= kMostEventTextBytes) return;
-  size_t end = kMostEventTextBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  text.resize(end);
-}
-
 void bound(api::Event& event) {
-  for (std::string* text : {&event.kind, &event.id, &event.name, &event.what}) cut(*text);
+  for (std::string* text : {&event.kind, &event.id, &event.name, &event.what}) {
+    text->resize(base::beginning(*text, kMostEventTextBytes).size());
+  }
 }
 
 Result<std::string> text_field(const nlohmann::json& object, const char* name) {

@@ -2,17 +2,17 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace weft::feed {
 
 namespace {
 
-// Not within a character of UTF-8.
 void cut(std::string& text) {
-  if (text.size() <= kMostProblemBytes) return;
   constexpr std::string_view kEllipsis = "...";
-  size_t end = kMostProblemBytes - kEllipsis.size();
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  text.replace(end, std::string::npos, kEllipsis);
+  if (text.size() <= kMostProblemBytes) return;
+  text.resize(base::beginning(text, kMostProblemBytes - kEllipsis.size()).size());
+  text += kEllipsis;
 }
 
 }  // namespace
