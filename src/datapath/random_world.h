@@ -118,7 +118,7 @@ class RandomWorld {
       std::swap(next.source, next.target);
       const model::Tni* holder = state.holder_of(packet.vpc, next.source.address);
       next.sender = holder == nullptr ? model::TniId{} : holder->id;
-      if (packet.icmp == model::IcmpKind::None && has_ports(packet.protocol)) next.selector = next.target.port;
+      if (packet.icmp == model::IcmpKind::None && model::has_ports(packet.protocol)) next.selector = next.target.port;
     }
     if (packet.icmp == model::IcmpKind::Request || packet.icmp == model::IcmpKind::Reply) {
       set_echo(next, rng_.one_in(4) ? packet.icmp : other_kind(packet.icmp));
@@ -149,7 +149,6 @@ class RandomWorld {
   static model::WorkloadId workload_id(uint64_t v, uint64_t n) { return {name("w", 1 + v * 16 + n)}; }
   static net::Prefix prefix(const char* text) { return *net::Prefix::parse(text); }
   static net::Address address(const char* text) { return *net::Address::parse(text); }
-  static bool has_ports(uint8_t protocol) { return protocol == model::kTcp || protocol == model::kUdp; }
 
   template <class T>
   T pick(const std::vector<T>& list) {

@@ -24,8 +24,6 @@ model::Reason reason_of(uint8_t number) {
   return number < abi::REASON_COUNT ? static_cast<model::Reason>(number) : model::Reason::Malformed;
 }
 
-bool has_ports(uint8_t protocol) { return protocol == model::kTcp || protocol == model::kUdp; }
-
 // As the TNI sees it. One that is gone is taken for the sender.
 model::Direction direction_of(const model::State& state, const KeptFlow& kept) {
   using model::Reason;
@@ -70,7 +68,7 @@ KeptFlow kept_flow(const model::State& state, const datapath::ClockPair& clocks,
                 .kind = event.kind == abi::EVENT_AUDIT ? KeptFlow::Kind::Audit : KeptFlow::Kind::Judged,
                 .reason = reason_of(event.reason)};
   // Of ICMP the data path keeps an echo's id there, which is no port.
-  if (has_ports(event.protocol)) {
+  if (model::has_ports(event.protocol)) {
     kept.source_port = host_order(event.source_port);
     kept.target_port = host_order(event.target_port);
   }

@@ -144,7 +144,8 @@ class Tracer {
 
   std::string source_text() const {
     const std::string source = opening_.source.text();
-    if (sender_ == nullptr && is_in_ranges(vpc(), opening_.source)) return source + " is a service of " + vpc().name;
+    if (sender_ == nullptr && model::is_in_ranges(vpc(), opening_.source))
+      return source + " is a service of " + vpc().name;
     if (sender_ == nullptr) return source + " is outside: it comes by the gateway of " + vpc().name;
     const model::Tni* holder = state_.holder_of(opening_.vpc, opening_.source);
     if (holder != nullptr && holder->id == sender_->id) return fmt::format("{} is {}'s own", source, sender_->name);
@@ -164,7 +165,7 @@ class Tracer {
   std::string nowhere_text() const {
     const std::string target = opening_.target.text();
     if (target_ != nullptr) return fmt::format("{} is {}'s, which is attached to no workload", target, target_->name);
-    if (is_in_ranges(vpc(), opening_.target))
+    if (model::is_in_ranges(vpc(), opening_.target))
       return fmt::format("{} is in a range of {}, and no interface has it", target, vpc().name);
     if (verdict_.reason == Reason::NoEndpoint)
       return target + " is the VPC's resolver, which answers DNS and nothing else";

@@ -32,8 +32,6 @@ struct Probe {
 
 uint16_t wire_order(uint16_t value) { return __builtin_bswap16(value); }
 
-bool has_ports(uint8_t protocol) { return protocol == model::kTcp || protocol == model::kUdp; }
-bool is_icmp(uint8_t protocol) { return protocol == model::kIcmp || protocol == model::kIcmp6; }
 bool is_echo(const model::Opening& opening) {
   const int type = opening.selector >> 8;
   return (opening.protocol == model::kIcmp && type == 8) || (opening.protocol == model::kIcmp6 && type == 128);
@@ -72,13 +70,13 @@ abi::packet packet_of(const Probe& probe, uint32_t vpc) {
   packet.target = datapath::address_of(opening.target);
   packet.protocol = opening.protocol;
   const uint16_t selector = wire_order(opening.selector), port = wire_order(probe.port);
-  if (has_ports(opening.protocol)) {
+  if (model::has_ports(opening.protocol)) {
     packet.source_port = port;
     packet.target_port = selector;
   } else if (is_echo(opening)) {
     packet.flags = abi::PACKET_ECHO_REQUEST;
     packet.source_port = packet.target_port = port;
-  } else if (is_icmp(opening.protocol)) {
+  } else if (model::is_icmp(opening.protocol)) {
     packet.flags = abi::PACKET_ICMP_OTHER;
     packet.source_port = packet.target_port = selector;
   }
@@ -88,7 +86,7 @@ abi::packet packet_of(const Probe& probe, uint32_t vpc) {
 // A source port, or an echo's id, that no open flow has; nothing if there is none: a
 // flow that is open would be touched.
 Result<std::optional<Probe>> find_free(const datapath::Bpf& bpf, const model::Opening& opening, uint32_t vpc) {
-  const bool chooses = has_ports(opening.protocol) || is_echo(opening);
+  const bool chooses = model::has_ports(opening.protocol) || is_echo(opening);
   for (uint16_t i = 0; i < kMostPorts; ++i) {
     const Probe probe{opening, static_cast<uint16_t>(chooses ? kFirstPort + i : 0)};
     if (!TRY(bpf.flows.find(key_of(packet_of(probe, vpc))))) return std::optional(probe);
@@ -104,7 +102,7 @@ net::Bytes frame_of(const Probe& probe) {
   const auto payload = [&] {
     if (opening.protocol == model::kTcp) return net::tcp(around, ports, kSyn);
     if (opening.protocol == model::kUdp) return net::udp(around, ports);
-    if (!is_icmp(opening.protocol)) return net::zeros(kPayload);
+    if (!model::is_icmp(opening.protocol)) return net::zeros(kPayload);
     return net::icmp(around, static_cast<uint8_t>(opening.selector >> 8), static_cast<uint8_t>(opening.selector),
                      net::u16(probe.port) + net::u16(1));
   };

@@ -17,7 +17,7 @@ net::Address internet_address(const model::Vpc& vpc, Family family) {
   const auto first_outside = [&](const auto& candidates) {
     for (const char* candidate : candidates) {
       const net::Address address = *net::Address::parse(candidate);
-      if (!is_in_ranges(vpc, address)) return address;
+      if (!model::is_in_ranges(vpc, address)) return address;
     }
     return *net::Address::parse(candidates.front());
   };
@@ -131,11 +131,6 @@ Result<TracePacket> to_machine(const model::State& state, const Surroundings& ar
 }
 
 }  // namespace
-
-bool is_in_ranges(const model::Vpc& vpc, const net::Address& address) {
-  const auto inside = [&](const net::Prefix& range) { return range.contains(address); };
-  return std::any_of(vpc.cidrs.begin(), vpc.cidrs.end(), inside) || (vpc.cidr6 && inside(*vpc.cidr6));
-}
 
 std::vector<Family> families_of(const model::State& state, const api::TraceQuery& query) {
   std::vector<Family> families;

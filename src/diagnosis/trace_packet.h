@@ -32,6 +32,4 @@ std::vector<net::Family> families_of(const model::State& state, const api::Trace
 Result<TracePacket> trace_packet(const model::State& state, const Surroundings& around, const api::TraceQuery& query,
                                  net::Family family);
 
-bool is_in_ranges(const model::Vpc& vpc, const net::Address& address);
-
 }  // namespace weft::diagnosis

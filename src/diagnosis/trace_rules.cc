@@ -104,8 +104,7 @@ bool allows(const model::State& state, base::WallTime now, const RuleQuestion& q
 }  // namespace
 
 std::string traffic_text(uint8_t protocol, uint16_t selector) {
-  const bool selects =
-      protocol == model::kTcp || protocol == model::kUdp || protocol == model::kIcmp || protocol == model::kIcmp6;
+  const bool selects = model::has_ports(protocol) || model::is_icmp(protocol);
   if (!selects) return model::Traffic{.protocol = protocol}.text();
   return model::Traffic{.protocol = protocol, .first = selector, .last = selector}.text();
 }

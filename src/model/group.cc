@@ -17,9 +17,6 @@ struct Named {
 };
 constexpr Named kProtocols[] = {{"tcp", kTcp}, {"udp", kUdp}, {"icmp", kIcmp}, {"icmpv6", kIcmp6}};
 
-bool is_icmp(uint8_t protocol) { return protocol == kIcmp || protocol == kIcmp6; }
-bool has_ports(uint8_t protocol) { return protocol == kTcp || protocol == kUdp; }
-
 // "80" or "8000-8100".
 Result<std::pair<uint16_t, uint16_t>> parse_ports(std::string_view text) {
   const size_t dash = text.find('-', 1);  // "-1" is no range from nothing

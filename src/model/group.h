@@ -43,6 +43,8 @@ inline constexpr uint8_t kIcmp = 1;
 inline constexpr uint8_t kTcp = 6;
 inline constexpr uint8_t kUdp = 17;
 inline constexpr uint8_t kIcmp6 = 58;
+constexpr bool is_icmp(uint8_t protocol) { return protocol == kIcmp || protocol == kIcmp6; }
+constexpr bool has_ports(uint8_t protocol) { return protocol == kTcp || protocol == kUdp; }
 
 // The traffic of a rule. No protocol: all traffic. `first`..`last` are ports for
 // TCP and UDP; for ICMP they are (type << 8 | code), so that one type with any

@@ -17,17 +17,12 @@ constexpr std::array kReasons = {
 #undef X
 };
 
-bool in_ranges(const Vpc& vpc, const net::Address& address) {
-  const auto inside = [&](const net::Prefix& range) { return range.contains(address); };
-  return std::any_of(vpc.cidrs.begin(), vpc.cidrs.end(), inside) || (vpc.cidr6 && vpc.cidr6->contains(address));
-}
-
 bool is_nobody(const net::Address& address) { return address.is_loopback() || address.is_unspecified(); }
 
 // What the gateway can give the machine's address and an id of its own: ports, and of
 // ICMP what is a request (echo, timestamp, information, address mask).
 bool is_translated(const Opening& opening) {
-  if (opening.protocol == kTcp || opening.protocol == kUdp) return true;
+  if (has_ports(opening.protocol)) return true;
   const int type = opening.selector >> 8;
   return opening.protocol == kIcmp && (type == 8 || type == 13 || type == 15 || type == 17);
 }
@@ -89,7 +84,7 @@ Exit exit_of(const State& state, const Opening& opening) {
   static const net::Prefix kServices6 = *net::Prefix::parse("fd00:ec2::/32");
   const Vpc& vpc = state.get(opening.vpc);
   if (opening.sender.empty() || vpc.internet == Internet::None) return Exit::NoGateway;
-  if (!in_ranges(vpc, opening.source)) return Exit::ForeignSource;
+  if (!is_in_ranges(vpc, opening.source)) return Exit::ForeignSource;
   if (opening.target.is_link_local() || kServices6.contains(opening.target)) return Exit::NotOutside;
   if (opening.target.is_v4()) return is_translated(opening) ? Exit::Open : Exit::Untranslated;
   const bool open = leads_out(vpc, net::Family::V6) || opening.outside == Outside::Machine;
@@ -104,7 +99,7 @@ Reason check_source(const State& state, const VpcId& vpc, const TniId& sender, c
   }
   // The gateway speaks for the outside, the router and the resolver, not for others.
   const bool service = is_router(state, vpc, source) || is_resolver(state, vpc, source);
-  const bool others = holder != nullptr || (in_ranges(state.get(vpc), source) && !service);
+  const bool others = holder != nullptr || (is_in_ranges(state.get(vpc), source) && !service);
   return others ? Reason::GatewaySource : Reason::None;
 }
 
@@ -117,7 +112,7 @@ Reason check_target(const State& state, const Opening& opening, const Tni* targe
   const bool resolver = is_resolver(state, opening.vpc, opening.target);
   const bool query = (opening.protocol == kUdp || opening.protocol == kTcp) && opening.selector == 53;
   if (resolver && query && !opening.sender.empty()) return Reason::Resolver;
-  if (resolver || in_ranges(vpc, opening.target)) return Reason::NoEndpoint;
+  if (resolver || is_in_ranges(vpc, opening.target)) return Reason::NoEndpoint;
   return exit_of(state, opening) == Exit::Open ? Reason::None : Reason::NoRoute;
 }
 

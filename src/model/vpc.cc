@@ -1,9 +1,16 @@
 #include "model/vpc.h"
 
+#include <algorithm>
+
 namespace weft::model {
 
 bool is_reserved(const net::Prefix& subnet, const net::Address& address) {
   return address < subnet.first().plus(kReservedLow) || address == subnet.last();
+}
+
+bool is_in_ranges(const Vpc& vpc, const net::Address& address) {
+  const auto inside = [&](const net::Prefix& range) { return range.contains(address); };
+  return std::any_of(vpc.cidrs.begin(), vpc.cidrs.end(), inside) || (vpc.cidr6 && inside(*vpc.cidr6));
 }
 
 net::Address link_local_resolver(net::Family family) {

@@ -64,6 +64,8 @@ inline net::Address router_of(const net::Prefix& cidr) { return cidr.first().plu
 inline net::Address resolver_of(const net::Prefix& cidr) { return cidr.first().plus(2); }
 bool is_reserved(const net::Prefix& subnet, const net::Address& address);
 
+bool is_in_ranges(const Vpc& vpc, const net::Address& address);
+
 // The addresses that answer DNS in every VPC, whatever its ranges.
 net::Address link_local_resolver(net::Family family);
 
