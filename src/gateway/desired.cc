@@ -209,9 +209,8 @@ class Compiler {
   Ruleset rules_of(const Vpc& vpc, const Gateway& gateway) {
     Ruleset rules{.ranges = vpc.cidrs, .subnets = subnets_of(vpc)};
     if (vpc.cidr6) rules.ranges.push_back(*vpc.cidr6);
-    for (const auto& [address, row] : desired_.border.addresses) {
-      if (row.kind == Border::Kind::Outside) rules.machine.push_back(address);
-    }
+    const auto machine = desired_.machine();
+    rules.machine.assign(machine.begin(), machine.end());
     for (const Family family : kFamilies) {
       rules.inside.push_back(inside().range(family));
       rules.own.push_back(inside().gateway(family, gateway.place.slot));

@@ -42,13 +42,14 @@ Result<> read_links(MachineSockets& machine, const Options& options, MachineFact
   for (const os::Link& link : TRY(os::read_links(machine.links))) {
     if (is_ours(link, options)) continue;
     MachineFacts::Link row{.index = link.index, .name = link.name, .mtu = link.mtu, .addresses = {}};
-    std::vector<Address>& global = is_of_an_instance(link) ? facts.instances : row.addresses;
+    const bool of_another = is_of_an_instance(link);
+    std::vector<Address>& global = of_another ? facts.instances : row.addresses;
     for (const auto& address : addresses) {
       if (address.link != link.index) continue;
       facts.addresses.push_back(address.address);
       if (is_global(address)) global.push_back(address.address);
     }
-    if (is_of_an_instance(link)) continue;
+    if (of_another) continue;
     const bool usable = (link.flags & IFF_UP) != 0 && (link.flags & IFF_LOOPBACK) == 0;
     if (usable) facts.links.push_back(std::move(row));
   }

@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -25,7 +24,6 @@ class Gateways {
 
   struct Outcome {
     std::map<model::VpcId, int> devices;  // in the instance's namespace, of the gateways that are whole
-    std::set<net::Address> machine;       // by which others know it
     std::vector<std::string> done;        // steps that were carried out
     // What somebody else had taken away: done though nothing else was wanted than before.
     std::vector<std::string> repaired;

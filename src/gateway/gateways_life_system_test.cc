@@ -53,6 +53,15 @@ class Life : public Rig {
     std::string text() const { return fmt::format("{}", fmt::join(argv, " ")); }
   };
   static constexpr const os::Fd* kGateway = nullptr;
+  // To what is inside the gateway; none of it ends a connection.
+  static std::vector<Damage> damages_inside() {
+    return {{kGateway, {"nft", "flush", "ruleset"}},
+            {kGateway, {"ip", "route", "flush", "table", "main"}},
+            {kGateway, {"ip", "neigh", "flush", "nud", "permanent"}},
+            {kGateway, {"ip", "addr", "flush", "dev", "in"}},
+            {kGateway, {"ip", "link", "set", "out", "down"}},
+            {kGateway, {"sysctl", "-qw", "net.ipv4.ip_forward=0"}}};
+  }
   void make(const Damage& damage) {
     const os::Fd inside = *os::open_netns("weft-gw-0000000000000011");
     EXPECT_EQ(run(damage.where == kGateway ? inside : *damage.where, damage.argv), "") << damage.text();
@@ -83,13 +92,8 @@ TEST_F(Life, ANewDaemonAdoptsAllOfItUnderTraffic) {
 TEST_F(Life, WhatOthersBreakIsMended) {
   const Answerer web(web_, "web", {kInside, 80});
   reconcile(published_);
-  const std::vector<Damage> damages = {
-      {kGateway, {"nft", "flush", "ruleset"}},
-      {kGateway, {"ip", "route", "flush", "table", "main"}},
-      {kGateway, {"ip", "neigh", "flush", "nud", "permanent"}},
-      {kGateway, {"ip", "addr", "flush", "dev", "in"}},
-      {kGateway, {"ip", "link", "set", "out", "down"}},
-      {kGateway, {"sysctl", "-qw", "net.ipv4.ip_forward=0"}},
+  std::vector<Damage> damages = damages_inside();
+  const std::vector<Damage> others = {
       {&machine_, {"tc", "filter", "del", "dev", "eth0", "ingress"}},
       {&machine_, {"tc", "qdisc", "del", "dev", "eth0", "clsact"}},
       {&machine_, {"tc", "filter", "del", "dev", "weft-gw1", "ingress"}},
@@ -98,6 +102,7 @@ TEST_F(Life, WhatOthersBreakIsMended) {
       {&machine_, {"ip", "netns", "del", "weft-gw-0000000000000011"}},
       {&machine_, {"sysctl", "-qw", "net.ipv4.ip_local_reserved_ports="}},
   };
+  damages.insert(damages.end(), others.begin(), others.end());
   for (const Damage& damage : damages) {
     const std::string line = damage.text();
     make(damage);
@@ -112,14 +117,9 @@ TEST_F(Life, WhatOthersBreakIsMended) {
 // connections.
 TEST_F(Life, ConnectionsOutliveTheRepair) {
   reconcile(published_);
-  const std::vector<Damage> damages = {
-      {kGateway, {"nft", "flush", "ruleset"}},
-      {kGateway, {"ip", "route", "flush", "table", "main"}},
-      {kGateway, {"ip", "neigh", "flush", "nud", "permanent"}},
-      {kGateway, {"ip", "addr", "flush", "dev", "in"}},
-      {kGateway, {"ip", "link", "set", "out", "down"}},
+  std::vector<Damage> damages = damages_inside();
+  const std::vector<Damage> others = {
       {kGateway, {"ip", "link", "set", "in", "down"}},
-      {kGateway, {"sysctl", "-qw", "net.ipv4.ip_forward=0"}},
       {&instance_, {"ip", "link", "set", "gw1", "down"}},
       {&machine_, {"ip", "link", "set", "weft-gw1", "down"}},
       {&machine_, {"tc", "filter", "del", "dev", "weft-gw1", "ingress"}},
@@ -127,6 +127,7 @@ TEST_F(Life, ConnectionsOutliveTheRepair) {
       {&machine_, {"ip", "netns", "del", "weft-gw-0000000000000011"}},
       {&machine_, {"sh", "-c", "rm /run/bpf/weft/border-*/*"}},
   };
+  damages.insert(damages.end(), others.begin(), others.end());
   for (const Damage& damage : damages) {
     const std::string line = damage.text();
     Call call(outside_, web_, {kMachine, 8080}, {kInside, 80});

@@ -96,7 +96,6 @@ Result<Gateways::Outcome> Gateways::reconcile(const model::State& state, const m
       outcome.devices[vpc] = link->index;
     }
   }
-  outcome.machine = view.desired.machine();
   desired_ = std::move(view.desired);
   return outcome;
 }

@@ -27,8 +27,6 @@ Result<std::unique_ptr<Agreement>> Agreement::open(boost::asio::io_context& loop
 
 namespace {
 
-constexpr size_t kMostInstances = 16;  // of a machine
-
 // Where the machine has a way to. A process that may not ask the kernel sees none.
 std::vector<net::Prefix> read_ways() {
   auto netlink = os::Netlink::open();
@@ -45,7 +43,7 @@ std::vector<net::Prefix> read_ways() {
 net::Prefix Agreement::choose_range() {
   auto taken = read_ways();
   net::Prefix range = default_range(taken);
-  for (size_t tries = 0; tries < kMostInstances; ++tries, range = default_range(taken)) {
+  for (size_t tries = 0; tries < kDefaultRanges; ++tries, range = default_range(taken)) {
     auto claim = os::claim_name("weft " + range.text());
     if (claim.ok()) {
       claim_ = std::move(*claim);

@@ -181,7 +181,7 @@ void DataPlane::sync_gateways() {
   gateway_problems_ = std::move(outcome->problems);
   for (const std::string& step : outcome->done) spdlog::debug("gateway: {}", step);
   for (const std::string& what : outcome->repaired) tell("drift.repaired", identity_.machine.text, "", what);
-  const auto known = datapath_->know_machine(outcome->machine);
+  const auto known = datapath_->know_machine(gateways_->desired()->machine());
   if (!known.ok()) gateway_problems_.push_back({identity_.machine.text, known.error().what});
   for (const auto& [vpc, device] : std::map(datapath_->gateways())) {
     if (!outcome->devices.contains(vpc) && state().find(vpc) != nullptr) (void)datapath_->set_gateway(vpc, 0);

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::string_view kDefault = "default";
 const net::Prefix kFirstRange = *net::Prefix::parse("10.210.0.0/16");
-constexpr uint64_t kRanges = 16;       // up to 10.225.0.0/16: as many as a machine has instances
 constexpr uint64_t kFirstBlock = 256;  // where the second /24 of the range begins
 
 }  // namespace
@@ -28,7 +27,7 @@ std::string name_from_host(std::string_view host) {
 }
 
 net::Prefix default_range(std::span<const net::Prefix> routes) {
-  for (uint64_t i = 0; i < kRanges; ++i) {
+  for (uint64_t i = 0; i < kDefaultRanges; ++i) {
     const auto range = net::Prefix::of(kFirstRange.first().plus(i * kFirstRange.size()), kFirstRange.length());
     // A wider route, as to all of 10.0.0.0/8, gives way to ours.
     const auto leads_into = [&](const net::Prefix& route) { return range.contains(route); };

@@ -10,6 +10,8 @@
 
 namespace weft::node {
 
+inline constexpr size_t kDefaultRanges = 16;  // as many as a machine has instances
+
 // The default VPC's range: the first of those kept for it that the machine has no
 // route into. Another instance may have one, or the network that it stands in.
 net::Prefix default_range(std::span<const net::Prefix> routes);
