@@ -71,7 +71,7 @@ Result<int> change_life(const Scene& scene) {
       const auto so = scene.door.call("Workloads/AwaitWanted", {{"name", named.id}});
       if (!so.ok()) failures.add(so.error(), named);
     }
-    show_change(scene, *named.answer);
+    show_answer(scene, *named.answer);
   }
   return failures.outcome();
 }

@@ -191,7 +191,7 @@ int tell_end(const Scene& scene, const Result<Ended>& result, const Output& outp
       return status_of(result->exit) == 0 ? kOwnFailure : status_of(result->exit);
     case Ended::How::Refused: return refused(scene, result->refusal);
     case Ended::How::Hangup: scene.console.note(hangup_note); return kSignalBase + result->signal;
-    case Ended::How::Deaf: return unwritten(scene, output.fault());
+    case Ended::How::Deaf: break;  // told above
     case Ended::How::Broken: return own_failure(scene, why_broken(scene));
   }
   return kOwnFailure;

@@ -49,7 +49,9 @@ void show_text(const Console& console, const Json& answer) {
   if (text.is_string()) console.print(text.get_ref<const std::string&>());
 }
 
-void show(const Scene& scene, const Json& answer) {
+}  // namespace
+
+void show_answer(const Scene& scene, const Json& answer) {
   const Command& command = *scene.given.command;
   scene.console.notes_of(answer);
   if (scene.given.has("dry-run")) return show_dry_run(scene.console, answer);
@@ -62,6 +64,8 @@ void show(const Scene& scene, const Json& answer) {
   }
 }
 
+namespace {
+
 bool is_confirmed(const Scene& scene) {
   if (scene.given.command->effect != Effect::Remove || scene.given.has("yes") || scene.given.has("dry-run"))
     return true;
@@ -73,13 +77,11 @@ bool is_confirmed(const Scene& scene) {
 Result<int> call(const Scene& scene) {
   if (!is_confirmed(scene)) return error(base::Code::Failed, "nothing was removed");
   const Json answer = TRY(scene.door.call(scene.given.command->method, requests_of(scene.given).front()));
-  show(scene, answer);
+  show_answer(scene, answer);
   return kDone;
 }
 
 }  // namespace
-
-void show_change(const Scene& scene, const Json& answer) { show(scene, answer); }
 
 Result<int> perform(const Scene& scene) {
   switch (scene.given.command->answer) {

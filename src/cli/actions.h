@@ -20,8 +20,8 @@ struct Scene {
 };
 
 Result<int> perform(const Scene& scene);
-// What a change answers, as its row of the table says.
-void show_change(const Scene& scene, const nlohmann::ordered_json& answer);
+// What was answered, as the command's row of the table says.
+void show_answer(const Scene& scene, const nlohmann::ordered_json& answer);
 
 // The families, each in a file of its own.
 Result<int> change_life(const Scene& scene);

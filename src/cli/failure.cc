@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "cli/json_text.h"
@@ -21,8 +23,11 @@ std::string holder_of(const Error& error) {
 // value. That of the object itself says nothing more.
 std::string field_of(const Error& error) {
   const std::string last = error.field.substr(error.field.rfind('.') + 1);
-  const auto says = [&](std::string_view word) { return error.what.find(word) != std::string::npos; };
-  if (last.empty() || last == "name" || last == "command" || says(last) || says("--")) return {};
+  const auto says = [&](std::string_view word) {
+    const auto same = [](char a, char b) { return std::tolower(a) == std::tolower(b); };
+    return std::search(error.what.begin(), error.what.end(), word.begin(), word.end(), same) != error.what.end();
+  };
+  if (last.empty() || last == "name" || says(last) || says("--")) return {};
   return fmt::format(" (in {})", error.field);
 }
 

@@ -103,6 +103,16 @@ TEST(Run, PassesSignalsOn) {
   EXPECT_EQ(program.finish().status, 143);
 }
 
+// Reads a line, and then nobody does: it ends as a program that a pipe ended, silently.
+void expect_end_unread(Program& program, std::latch& closed) {
+  ASSERT_TRUE(program.await_output("y\n"));
+  program.close_output();
+  closed.count_down();
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 128 + SIGPIPE);
+  EXPECT_EQ(outcome.err, "");
+}
+
 TEST(Run, WithoutAReaderItIsEndedAsByAnInterrupt) {
   FakeWeftd weftd;
   std::latch closed(1);
@@ -117,12 +127,7 @@ TEST(Run, WithoutAReaderItIsEndedAsByAnInterrupt) {
     end(c, {.code = 130, .signal = SIGINT});
   });
   Program program(weftd, {"run", "--rm", "--", "yes"});
-  ASSERT_TRUE(program.await_output("y\n"));
-  program.close_output();
-  closed.count_down();
-  const Outcome outcome = program.finish();
-  EXPECT_EQ(outcome.status, 128 + SIGPIPE);
-  EXPECT_EQ(outcome.err, "");
+  expect_end_unread(program, closed);
 }
 
 TEST(Run, AFullDiskIsAFailureThatIsTold) {
@@ -418,12 +423,7 @@ TEST(Exec, WithoutAReaderTheCommandIsHungUpOn) {
     EXPECT_FALSE(c.await(FrameType::Signal));  // until the client has gone
   });
   Program program(weftd, {"exec", "web", "--", "yes"});
-  ASSERT_TRUE(program.await_output("y\n"));
-  program.close_output();
-  closed.count_down();
-  const Outcome outcome = program.finish();
-  EXPECT_EQ(outcome.status, 128 + SIGPIPE);
-  EXPECT_EQ(outcome.err, "");
+  expect_end_unread(program, closed);
 }
 
 // What is sent before the command exists would reach the workload.

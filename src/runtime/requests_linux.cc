@@ -21,6 +21,13 @@ namespace {
 // What a command takes, and its frame.
 constexpr int kSendBufferBytes = 2 * static_cast<int>(workload::kMostFrameBytes);
 
+// By the loop's next turn, if somebody still waits then.
+void post(boost::asio::io_context& loop, const std::weak_ptr<Waiter>& waiter, const Status& status) {
+  boost::asio::post(loop, [waiter, status] {
+    if (const auto waiting = waiter.lock()) waiting->on_status(status);
+  });
+}
+
 void add_waiter(std::vector<std::weak_ptr<Waiter>>& waiters, const std::shared_ptr<Waiter>& waiter) {
   std::erase_if(waiters, [](const auto& weak) { return weak.expired(); });
   waiters.push_back(waiter);
@@ -65,9 +72,7 @@ Result<std::shared_ptr<Waiter>> Runtime::wait(const WorkloadId& id, std::functio
   }
   const auto end = endings_.find(os::now_boot(), id);
   if (!end) return error(Code::NotFound, "no workload {} runs on this machine", id.text);
-  boost::asio::post(loop_, [weak = std::weak_ptr(waiter), end = *end] {
-    if (const auto waiting = weak.lock()) waiting->on_status(end);
-  });
+  post(loop_, waiter, *end);
   return waiter;
 }
 
@@ -77,18 +82,13 @@ std::shared_ptr<Waiter> Runtime::await_wanted(const WorkloadId& id, std::functio
   if (found != items_.end() && found->second->life.is_under_way()) {
     add_waiter(found->second->wanted_waiters, waiter);
   } else {
-    std::vector<std::weak_ptr<Waiter>> at_once = {waiter};
-    resolve(at_once, {});
+    post(loop_, waiter, {});
   }
   return waiter;
 }
 
 void Runtime::resolve(std::vector<std::weak_ptr<Waiter>>& waiters, const Status& status) {
-  for (const auto& waiter : std::exchange(waiters, {})) {
-    boost::asio::post(loop_, [waiter, status] {
-      if (const auto waiting = waiter.lock()) waiting->on_status(status);
-    });
-  }
+  for (const auto& waiter : std::exchange(waiters, {})) post(loop_, waiter, status);
 }
 
 void Runtime::start_attached(const WorkloadId& id) {
