@@ -65,11 +65,18 @@ static __always_inline int write_reset(struct __sk_buff* skb, u32 version, const
   return (int)bpf_skb_store_bytes(skb, ETH_LENGTH + ip_length(version), &tcp, sizeof tcp, BPF_F_RECOMPUTE_CSUM);
 }
 
+/* The reset that answers a segment which had these numbers: without ACK it was a SYN. */
+static __always_inline int write_reset_back(struct __sk_buff* skb, u32 version, const struct notice_way* back,
+                                            be32 sequence, be32 acknowledged, u32 acknowledges) {
+  be32 after = bpf_htonl(bpf_ntohl(sequence) + 1);
+  return write_reset(skb, version, back, acknowledges ? acknowledged : 0, after, !acknowledges);
+}
+
 /* Makes the packet of that protocol the ICMP error about itself. Among those that fit it
- * is the one that programs hear of even if they don't ask for errors. Where the kernel still completes the
- * checksum of the datagram that it was, that falls into the error's unused field: as a
- * zero of IPv4; of IPv6, where the sum has a pseudo header, as the sum of that. So it is
- * there from the beginning. */
+ * is the one that programs hear of even if they don't ask for errors. Where the kernel
+ * still completes the checksum of the datagram that it was, that falls into the error's
+ * unused field: as a zero of IPv4; of IPv6, where the sum has a pseudo header, as the sum
+ * of that. So it is there from the beginning. */
 static __always_inline int write_prohibited(struct __sk_buff* skb, u32 version, u8 protocol,
                                             const struct notice_way* way) {
   u32 v4 = version == 4;

@@ -42,9 +42,7 @@ __noinline int tell_sender(struct __sk_buff* skb, struct scratch* s) {
     return TC_ACT_SHOT;
   }
   if (bpf_skb_change_tail(skb, layer->offset + sizeof(struct tcphdr), 0) != 0) return TC_ACT_SHOT;
-  u32 acknowledges = packet->tcp_flags & TCP_ACK;
-  be32 after = bpf_htonl(bpf_ntohl(at.sequence) + 1); /* without ACK it was a SYN */
-  int written = write_reset(skb, layer->version, &back, acknowledges ? at.acknowledged : 0, after, !acknowledges);
+  int written = write_reset_back(skb, layer->version, &back, at.sequence, at.acknowledged, packet->tcp_flags & TCP_ACK);
   return written == 0 ? send_back(skb, sender) : TC_ACT_SHOT;
 }
 
@@ -68,8 +66,7 @@ __noinline int tell_ends(struct __sk_buff* skb, struct scratch* s) {
     /* The copy goes by the way out of the sender's device, which may not be open yet:
      * who missed it sends again. */
     if (!(packet->tcp_flags & TCP_RST)) {
-      be32 after = bpf_htonl(bpf_ntohl(at.sequence) + 1); /* without ACK it was a SYN */
-      if (write_reset(skb, layer->version, &back, acknowledges ? at.acknowledged : 0, after, !acknowledges) != 0 ||
+      if (write_reset_back(skb, layer->version, &back, at.sequence, at.acknowledged, acknowledges) != 0 ||
           set_macs(skb, sender) != 0) {
         return TC_ACT_SHOT;
       }

@@ -57,9 +57,8 @@ __noinline int refuse(struct __sk_buff* skb, const struct ends* ends) {
     struct tcphdr tcp;
     if (load(skb, ends->offset, &tcp, sizeof tcp) != 0 || tcp.rst) return TC_ACT_SHOT;
     const struct notice_way way = {&ends->target, &ends->source, tcp.dest, tcp.source};
-    be32 after = bpf_htonl(bpf_ntohl(tcp.seq) + 1); /* without ACK it was a SYN */
     if (bpf_skb_change_tail(skb, ETH_LENGTH + ends->offset + sizeof tcp, 0) != 0) return TC_ACT_SHOT;
-    if (write_reset(skb, version, &way, tcp.ack ? tcp.ack_seq : 0, after, !tcp.ack) != 0) return TC_ACT_SHOT;
+    if (write_reset_back(skb, version, &way, tcp.seq, tcp.ack_seq, tcp.ack) != 0) return TC_ACT_SHOT;
   } else {
     u8 type = 0;
     if (ends->protocol == IPPROTO_ICMP || ends->protocol == IPPROTO_ICMPV6) {
