@@ -40,7 +40,7 @@ class WholeMachine : public Rig {
     reconcile(state);
   }
   void connect_instance() override {
-    EXPECT_TRUE(datapath_->know_machine(outcome_.machine).ok());
+    EXPECT_TRUE(datapath_->know_machine(gateways().desired()->machine()).ok());
     for (const auto& [vpc, index] : outcome_.devices) {
       const auto set = datapath_->set_gateway(vpc, index);
       EXPECT_TRUE(set.ok()) << set.error().what;
