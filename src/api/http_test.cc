@@ -457,9 +457,10 @@ TEST_F(HttpTest, AnUpgradeCarriesBytesBothWays) {
 
 TEST_F(HttpTest, AnUpgradeThatFailsTellsWhy) {
   ASSERT_TRUE(client().call("Workloads/Run", {{"name", "web"}, {"command", {"cat"}}}).ok());
-  const auto upgraded = client().upgrade("Workloads/Attach", {{"name", "web"}});
+  const auto upgraded = client().upgrade("Workloads/Attach", {{"name", "web"}, {"received", 12}});
   ASSERT_FALSE(upgraded.ok());
   EXPECT_EQ(upgraded.error().what, "it doesn't run");
+  EXPECT_EQ(backend_.attached_from, 12u);
 }
 
 TEST_F(HttpTest, TheCallersRoleComesFromItsCredentials) {

@@ -224,7 +224,7 @@ Result<std::unique_ptr<MessageStream>> logs(const Asked& asked, const v1::Worklo
 
 Result<os::Fd> attach(const Asked& asked, const v1::WorkloadAttachRequest& request) {
   const model::Workload workload = TRY(our_process(asked.draft, request.name()));
-  return asked.backend.attach(workload.id);
+  return asked.backend.attach(workload.id, request.has_received() ? std::optional(request.received()) : std::nullopt);
 }
 
 Result<os::Fd> exec(const Asked& asked, const v1::WorkloadExecRequest& request) {

@@ -138,13 +138,14 @@ class FakeBackend : public Backend {
   std::string resolv_conf_path(const model::WorkloadId& workload) const override {
     return "/run/weft/workload/" + workload.text + "/resolv.conf";
   }
-  Result<os::Fd> attach(const model::WorkloadId&) override {
+  Result<os::Fd> attach(const model::WorkloadId&, std::optional<uint64_t> from) override {
+    attached_from = from;
     if (!shim.valid()) return error(base::Code::NotFound, "it doesn't run");
     return std::move(shim);
   }
   Result<os::Fd> exec(const Exec& exec) override {
     executed = exec;
-    return attach(exec.workload);
+    return attach(exec.workload, {});
   }
   Result<std::unique_ptr<Stream<LogLine>>> logs(const LogQuery& query) override {
     log_query = query;
@@ -184,6 +185,7 @@ class FakeBackend : public Backend {
   Source<Event> happenings;
   os::Fd shim;
   model::WorkloadId attached;
+  std::optional<uint64_t> attached_from;
   model::WorkloadId awaited;
   std::weak_ptr<std::function<void()>> when_wanted;
   Exec executed;

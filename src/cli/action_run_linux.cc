@@ -97,7 +97,10 @@ class Foreground {
       const Ended ended = TRY(attach());
       if (ended.how != Ended::How::Broken) return ended;
       const Life life = TRY(look());
-      if (life == Life::Over) return ask_how_it_ended(scene_, id_);
+      if (life == Life::Over) {
+        note_unseen();
+        return ask_how_it_ended(scene_, id_);
+      }
       note_absence(life);
       const int signal = pause(signals_);
       if (signal != 0 && life == Life::Unknown) return Ended{.how = Ended::How::Hangup, .signal = signal};
@@ -108,9 +111,10 @@ class Foreground {
  private:
   // As far as one connection goes.
   Result<Ended> attach() {
-    auto connection = scene_.door.upgrade("Workloads/Attach", {{"name", id_}});
+    auto connection = scene_.door.upgrade("Workloads/Attach", {{"name", id_}, {"received", output_.received()}});
     if (!connection.ok()) return not_attached(connection.error());
-    Session session(std::move(*connection), Joined::Workload, signals_, output_, [this] { note_return(); });
+    Session session(std::move(*connection), Joined::Workload, signals_, input_, output_,
+                    [this](const Session::Lost& lost) { note_return(lost); });
     const Ended ended = TRY(session.run());
     return ended.how == Ended::How::Refused ? not_attached(ended.refusal) : ended;
   }
@@ -138,13 +142,23 @@ class Foreground {
   void note_absence(Life life) {
     const bool is_news = life == Life::Unknown || ++attempts_ == kUnremarkable;
     if (!is_news || away_ == Away::Yes) return;
-    scene_.console.note(
-        fmt::format("the connection to weftd broke; {} runs on, and `weft logs` has what it writes", id_));
+    scene_.console.note(fmt::format("the connection to weftd broke; {} runs on", id_));
     away_ = Away::Yes;
   }
 
-  void note_return() {
+  // Its parent waited for us, but not for so long.
+  void note_unseen() const {
+    if (away_ == Away::No) return;
+    scene_.console.note(fmt::format("{} ended meanwhile; what it wrote last wasn't seen here", id_));
+  }
+
+  void note_return(const Session::Lost& lost) {
     if (away_ == Away::Yes) scene_.console.note("attached to " + id_ + " again");
+    if (lost.output > 0) {
+      scene_.console.note(
+          fmt::format("{} bytes of its output weren't kept until now: `weft logs {}` has them", lost.output, id_));
+    }
+    if (lost.input > 0) scene_.console.note(fmt::format("{} bytes of its input were lost", lost.input));
     away_ = Away::No;
     attempts_ = 0;
   }
@@ -152,6 +166,7 @@ class Foreground {
   const Scene& scene_;
   std::string id_;
   Signals& signals_;
+  Input input_;
   Output& output_;
   enum class Away { No, Yes } away_ = Away::No;
   int attempts_ = 0;  // since it was attached
@@ -254,9 +269,10 @@ Result<int> exec(const Scene& scene) {
   Signals signals;
   auto connection = scene.door.upgrade(scene.given.command->method, request);
   if (!connection.ok()) return own_failure(scene, connection.error());
+  Input input;
   Output output;
-  const auto ended =
-      with_terminal(terminal, [&] { return Session(std::move(*connection), Joined::Exec, signals, output).run(); });
+  const auto ended = with_terminal(
+      terminal, [&] { return Session(std::move(*connection), Joined::Exec, signals, input, output).run(); });
   return tell_end(scene, ended, output, "the command may run on");
 }
 

@@ -95,7 +95,8 @@ std::vector<Command> workload_rows() {
        .details =
            "Runs COMMAND as a workload, by default with an interface in the default VPC. In the foreground (without "
            "--detach) its output is passed on as it comes, signals are passed to it, and weft ends with its status. "
-           "Should weftd restart meanwhile, the program doesn't notice and weft attaches again.\n\n"
+           "Should weftd restart meanwhile, the program doesn't notice, and weft goes on where it was: up to a MiB "
+           "that the program wrote meanwhile is kept; of more, weft says how much is missing.\n\n"
            "A signal that means stop (INT, TERM, HUP, QUIT) is passed on, and ends restarts too. When nobody reads the "
            "output any more, the program is ended.\n\n"
            "What follows the first word of COMMAND belongs to it, flags too.",

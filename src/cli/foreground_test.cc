@@ -54,7 +54,7 @@ TEST(Run, StreamsOutputAndEndsWithTheStatus) {
   EXPECT_EQ(weftd.requests().at(0),
             (Request{"Workloads/Run",
                      {{"command", {"sh", "-c", "exit 7"}}, {"env", {"A=b"}}, {"rm", true}, {"attach", true}}}));
-  EXPECT_EQ(weftd.requests().at(1), (Request{"Workloads/Attach", {{"name", "w-1"}}}));
+  EXPECT_EQ(weftd.requests().at(1), (Request{"Workloads/Attach", {{"name", "w-1"}, {"received", 0}}}));
 }
 
 TEST(Run, PassesInputAndItsEnd) {
@@ -298,6 +298,72 @@ TEST(Run, AttachesAgainWhenWeftdComesBack) {
   EXPECT_EQ(outcome.status, 4);
   EXPECT_EQ(outcome.out, "before\nafter\n");
   EXPECT_THAT(outcome.err, HasSubstr("attached to w-1 again"));
+}
+
+// A weftd whose connections break: what happens on each of them.
+void serve_breaking(FakeWeftd& weftd, std::vector<std::function<void(Conversation&)>> each) {
+  weftd.on("Workloads/Run", {{"id", "w-1"}, {"name", "x"}});
+  weftd.on("Workloads/Get", Json::parse(R"({"id":"w-1","status":{"state":"running"}})"));
+  const auto number = std::make_shared<std::atomic<size_t>>(0);
+  weftd.on("Workloads/Attach", [each = std::move(each), number](Conversation& c, const Json&) {
+    c.upgrade();
+    each.at((*number)++)(c);
+  });
+}
+
+void join(Conversation& c, const workload::Progress& progress) {
+  c.frame(FrameType::Done, workload::encode_progress(progress));
+}
+
+TEST(Run, GoesOnWhereTheConnectionBroke) {
+  FakeWeftd weftd;
+  serve_breaking(weftd, {[](Conversation& c) {
+                           join(c, {});
+                           const auto input = c.await(FrameType::Stdin);
+                           ASSERT_TRUE(input);
+                           EXPECT_EQ(input->payload, "typed\n");
+                           ASSERT_TRUE(c.await(FrameType::StdinEnd));
+                           c.frame(FrameType::Stdout, "before\n");
+                           c.frame(FrameType::Stderr, "then\n");
+                         },
+                         [](Conversation& c) {
+                           join(c, {.output = 12, .input = 2});
+                           const auto input = c.await(FrameType::Stdin);
+                           ASSERT_TRUE(input);
+                           EXPECT_EQ(input->payload, "ped\n");
+                           EXPECT_TRUE(c.await(FrameType::StdinEnd));
+                           c.frame(FrameType::Stdout, "after\n");
+                         },
+                         [](Conversation& c) {
+                           join(c, {.output = 18, .input = 6});
+                           end(c, {});
+                         }});
+  const Outcome outcome = run_weft(weftd, {"run", "x"}, {.input = "typed\n", .environment = {}});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.out, "before\nafter\n");
+  EXPECT_EQ(outcome.err, "then\n");
+  std::vector<Json> received;
+  for (const Request& request : weftd.requests()) {
+    if (request.method == "Workloads/Attach") received.push_back(request.json.at("received"));
+  }
+  EXPECT_EQ(received, (std::vector<Json>{0, 12, 18}));
+}
+
+TEST(Run, SaysWhatIsMissing) {
+  FakeWeftd weftd;
+  serve_breaking(weftd, {[](Conversation& c) {
+                           join(c, {});
+                           c.frame(FrameType::Stdout, "before\n");
+                         },
+                         [](Conversation& c) {
+                           join(c, {.output = 107, .input = 0});
+                           c.frame(FrameType::Stdout, "after\n");
+                           end(c, {});
+                         }});
+  const Outcome outcome = run_weft(weftd, {"run", "x"});
+  EXPECT_EQ(outcome.out, "before\nafter\n");
+  EXPECT_THAT(outcome.err, HasSubstr("100 bytes of its output weren't kept"));
+  EXPECT_THAT(outcome.err, HasSubstr("`weft logs w-1`"));
 }
 
 TEST(Run, AMomentWithoutAConnectionIsNotWorthAWord) {

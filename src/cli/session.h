@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "os/fd.h"
+#include "workload/backlog.h"
 #include "workload/shim_protocol.h"
 
 namespace weft::cli {
@@ -44,6 +45,10 @@ class Signals {
 class Output {
  public:
   void write(int fd, std::string_view bytes);
+  // Bytes so far, those that nobody took included.
+  uint64_t received() const { return received_; }
+  // The command's output goes on at that position.
+  void go_on_at(uint64_t position) { received_ = position; }
   // The errno of that write; 0: all could be written.
   int fault() const { return fault_; }
   // What the command writes is for nobody any more. (A terminal that hung up is
@@ -52,6 +57,14 @@ class Output {
 
  private:
   int fault_ = 0;
+  uint64_t received_ = 0;
+};
+
+// What was read from stdin, through all sessions: what one of them lost is passed
+// on by the next.
+struct Input {
+  workload::Backlog sent;
+  enum class State { Open, Ended } state = State::Open;
 };
 
 struct Ended {
@@ -71,14 +84,22 @@ struct Ended {
 
 class Session {
  public:
+  // What was lost between this session and the one before it, in bytes.
+  struct Lost {
+    uint64_t output = 0;
+    uint64_t input = 0;
+  };
+
   // `began` is called once it is joined.
-  Session(os::Fd socket, Joined joined, Signals& signals, Output& output, std::function<void()> began = {});
+  Session(os::Fd socket, Joined joined, Signals& signals, Input& input, Output& output,
+          std::function<void(const Lost&)> began = {});
   // Until it ends. An error: what came is not the protocol.
   Result<Ended> run();
 
  private:
   Result<> turn();
-  void begin();
+  void begin(const std::optional<workload::Progress>& progress);
+  Lost go_on(const workload::Progress& progress);
   void take_output(int fd, std::string_view bytes);
   void end_unheard();
   void end_at_last();
@@ -98,15 +119,16 @@ class Session {
   os::Fd socket_;
   Joined joined_;
   Signals& signals_;
+  Input& input_;
   Output& output_;
-  std::function<void()> began_;
+  std::function<void(const Lost&)> began_;
+  bool may_read_;  // stdin: a job in the background would be stopped
   workload::FrameReader in_;
   std::string out_;
   // Asked: what was asked for (by weftd, in our name) isn't answered yet. Until it
   // is, nothing is passed on: a signal would reach the workload itself. Those for a
   // workload wait; an exec's command isn't there yet, and needs none.
   enum class Stage { Asked, Joined } stage_ = Stage::Asked;
-  enum class Input { Open, Ended } input_ = Input::Open;
   std::optional<Ended> ended_;
   int impatience_ = 0;                    // interrupts without an end
   std::optional<base::BootTime> end_at_;  // what was told to end is ended

@@ -45,6 +45,7 @@ int Signals::take() {
 }
 
 void Output::write(int fd, std::string_view bytes) {
+  received_ += bytes.size();
   while (!bytes.empty() && fault_ == 0) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written >= 0) {
@@ -58,10 +59,15 @@ void Output::write(int fd, std::string_view bytes) {
   }
 }
 
-Session::Session(os::Fd socket, Joined joined, Signals& signals, Output& output, std::function<void()> began)
-    : socket_(std::move(socket)), joined_(joined), signals_(signals), output_(output), began_(std::move(began)) {
-  if (is_terminal(STDIN_FILENO) && !is_in_foreground(STDIN_FILENO)) input_ = Input::Ended;
-}
+Session::Session(os::Fd socket, Joined joined, Signals& signals, Input& input, Output& output,
+                 std::function<void(const Lost&)> began)
+    : socket_(std::move(socket)),
+      joined_(joined),
+      signals_(signals),
+      input_(input),
+      output_(output),
+      began_(std::move(began)),
+      may_read_(!is_terminal(STDIN_FILENO) || is_in_foreground(STDIN_FILENO)) {}
 
 Result<Ended> Session::run() {
   while (!ended_) TRY_VOID(turn());
@@ -69,7 +75,8 @@ Result<Ended> Session::run() {
 }
 
 Result<> Session::turn() {
-  const bool reads_input = stage_ == Stage::Joined && input_ == Input::Open && out_.size() < kMostUnsent;
+  const bool reads_input =
+      stage_ == Stage::Joined && may_read_ && input_.state == Input::State::Open && out_.size() < kMostUnsent;
   const short socket_events = static_cast<short>(POLLIN | (out_.empty() ? 0 : POLLOUT));
   std::array<pollfd, 3> ready = {{{.fd = socket_.get(), .events = socket_events, .revents = 0},
                                   {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
@@ -133,16 +140,27 @@ Result<> Session::take_answer(const Frame& frame) {
     ended_ = Ended{.how = Ended::How::Refused, .refusal = workload::parse_refusal(frame.payload)};
     return {};
   }
-  begin();
+  begin(joined_ == Joined::Workload ? TRY(workload::parse_progress(frame.payload)) : std::nullopt);
   return {};
 }
 
-void Session::begin() {
-  if (began_) began_();
+void Session::begin(const std::optional<workload::Progress>& progress) {
+  const Lost lost = progress ? go_on(*progress) : Lost();
+  if (input_.state == Input::State::Ended) append_frame(out_, FrameType::StdinEnd, {});
+  if (began_) began_(lost);
   if (joined_ == Joined::Workload) append_frame(out_, FrameType::Subscribe, {});
   pass_window();
   for (const int signal : signals_.take_held()) pass_on(signal);
   if (output_.is_unheard()) end_unheard();
+}
+
+Session::Lost Session::go_on(const workload::Progress& progress) {
+  Lost lost;
+  lost.output = progress.output - std::min(progress.output, output_.received());
+  lost.input = input_.sent.begin() - std::min(progress.input, input_.sent.begin());
+  output_.go_on_at(progress.output);
+  for (const Frame& frame : input_.sent.since(progress.input)) append_frame(out_, frame.type, frame.payload);
+  return lost;
 }
 
 void Session::take_output(int fd, std::string_view bytes) {
@@ -211,10 +229,12 @@ void Session::pass_input() {
   const ssize_t count = read(STDIN_FILENO, buffer.data(), buffer.size());
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (count > 0) {
-    append_frame(out_, FrameType::Stdin, {buffer.data(), static_cast<size_t>(count)});
+    const std::string_view bytes(buffer.data(), static_cast<size_t>(count));
+    input_.sent.append(FrameType::Stdin, bytes);
+    append_frame(out_, FrameType::Stdin, bytes);
   } else {
     append_frame(out_, FrameType::StdinEnd, {});
-    input_ = Input::Ended;
+    input_.state = Input::State::Ended;
   }
 }
 

@@ -176,7 +176,7 @@ Result<> Runtime::start_parent(Item& item) {
     return listen(item, TRY(start_shim(options_.shim, directory, spec, {{FrameType::Subscribe, ""}})));
   }
   if (!spec.command.terminal) spec.command.input = workload::Stdin::Pipe;
-  const Frame attach{FrameType::Attach, encode_attach(AttachAs::Owner)};
+  const Frame attach{FrameType::Attach, workload::encode_attach({.as = AttachAs::Owner})};
   reserve(item, TRY(start_shim(options_.shim, directory, spec, {attach})));
   find_parent(item);
   return {};

@@ -41,7 +41,8 @@ Result<os::Fd> hand_over(const ShimClient& client) {
 }
 
 Result<os::Fd> request(ShimClient client, FrameType type, std::string_view payload) {
-  (void)setsockopt(client.fd(), SOL_SOCKET, SO_SNDBUFFORCE, &kSendBufferBytes, sizeof kSendBufferBytes);
+  const bool is_long = payload.size() > workload::kStreamChunkBytes;
+  if (is_long) (void)setsockopt(client.fd(), SOL_SOCKET, SO_SNDBUFFORCE, &kSendBufferBytes, sizeof kSendBufferBytes);
   client.send(type, payload);
   TRY_VOID(client.flush());
   if (client.wants_write()) return error(Code::Limit, "the command and its environment are too long");
@@ -114,7 +115,7 @@ void Runtime::reserve(Item& item, ShimClient client) {
 }
 
 // Its turn may not have come yet: who asks for it doesn't wait for the others.
-Result<os::Fd> Runtime::attach(const WorkloadId& id) {
+Result<os::Fd> Runtime::attach(const WorkloadId& id, std::optional<uint64_t> from) {
   Item& item = *TRY(find(id));
   start_if_due(item);
   if (item.reserved) {
@@ -122,7 +123,8 @@ Result<os::Fd> Runtime::attach(const WorkloadId& id) {
     item.reserved.reset();
     return fd;
   }
-  return request(TRY(connect(item)), FrameType::Attach, encode_attach(workload::AttachAs::Owner));
+  return request(TRY(connect(item)), FrameType::Attach,
+                 workload::encode_attach({.as = workload::AttachAs::Owner, .from = from}));
 }
 
 Result<os::Fd> Runtime::exec(const WorkloadId& id, const workload::Command& command) {

@@ -19,6 +19,7 @@
 #include "shim/poll.h"
 #include "shim/process.h"
 #include "shim/sandbox.h"
+#include "workload/backlog.h"
 #include "workload/spec.h"
 #include "workload/status.h"
 
@@ -37,7 +38,8 @@ class Shim {
  public:
   static Result<Shim> create(workload::Spec spec, Place place);
 
-  // Returns when the workload has ended for good and the owner has all output.
+  // Returns when the workload has ended for good and the owner has all output, or
+  // hasn't come back for it.
   void run();
 
  private:
@@ -54,6 +56,7 @@ class Shim {
   void end_run_if_over();
   void publish();
   void tell_state();
+  void await_owner();
   void finish();
 
   // shim_streams.cc: bytes between the workload and its clients
@@ -61,10 +64,12 @@ class Shim {
   void watch_workload(Poll& poll);
   void watch_connection(Poll& poll, Connection& connection);
   void read_output(os::Fd& from, workload::Stream stream);
+  void tell_output(workload::Stream stream, std::string_view bytes);
   void read_exec_output(Connection& connection, os::Fd& from, workload::FrameType type);
   void drain();
   void end_exec(Connection& connection, const workload::Exit& exit);
   bool is_output_awaited(base::Duration since_the_end) const;
+  std::optional<base::BootTime> owner_expected_until();
 
   // shim_requests.cc: what clients ask
   void accept_client();
@@ -72,13 +77,14 @@ class Shim {
   void answer(Connection& connection, const workload::Frame& frame);
   Result<> carry_out(Connection& connection, const workload::Frame& frame);
   Result<> send_signal(Connection& connection, int number);
-  Result<> attach(Connection& connection, workload::AttachAs as);
+  Result<> attach(Connection& connection, const workload::Attach& attach);
   Result<> start_exec(Connection& connection, workload::Command command);
   Result<> resize_terminal(Connection& connection, workload::WindowSize size);
   Result<> take_input(Connection& connection, const workload::Frame& frame);
   void remove_closed();
 
   Connection* find_owner();
+  void go_on(Connection& owner, std::optional<uint64_t> from);
 
   workload::Spec spec_;
   Place place_;
@@ -94,6 +100,11 @@ class Shim {
   std::optional<workload::Exit> main_exit_;
   uint64_t earlier_kills_ = 0;  // by the memory limit, before this run
   Input input_;
+
+  // For the owner, over all of its connections; from the first one on.
+  std::optional<workload::Backlog> output_;
+  uint64_t input_taken_ = 0;                  // bytes
+  std::optional<base::BootTime> owner_lost_;  // when its last connection ended
 
   std::map<uint64_t, Connection> connections_;
   uint64_t next_connection_ = 1;

@@ -70,10 +70,26 @@ void Shim::run() {
     if (!finished_) step(Tick{});
     remove_closed();
   }
+  await_owner();
   finish();
 }
 
-void Shim::step(const Event& event) { act(life_.step(os::now_boot(), event)); }
+// With an owner who is away for a moment, the end waits too: it has yet to see it.
+void Shim::await_owner() {
+  if (owner_expected_until() > os::now_boot()) publish();
+  while (owner_expected_until() > os::now_boot()) {
+    Poll poll;
+    watch(poll);
+    poll.wait(owner_expected_until());
+    remove_closed();
+  }
+}
+
+void Shim::step(const Event& event) {
+  act(life_.step(os::now_boot(), event));
+  // Who asks for the end doesn't wait for its owner.
+  if (finished_ && std::holds_alternative<StopAsked>(event)) owner_lost_.reset();
+}
 
 void Shim::act(Act what) {
   while (what == Act::Launch) {
@@ -181,7 +197,9 @@ void Shim::end_run_if_over() {
 }
 
 void Shim::tell_state() {
-  status_.state = life_.state();
+  // Who hears of the end may start the next shim: not while this one is in its way.
+  const bool is_awaiting_owner = finished_ && place_.listener.valid();
+  status_.state = is_awaiting_owner ? RunState::Stopping : life_.state();
   status_.restarts = life_.restarts();
   status_.again = life_.again();
   status_.log_records_lost = log_.lost();
@@ -200,8 +218,6 @@ void Shim::publish() {
   }
 }
 
-// Whoever reads the final status may start the next shim at once: nothing of
-// this one is in its way any more.
 void Shim::finish() {
   if (cgroup_) {
     const auto removed = cgroup_->remove();

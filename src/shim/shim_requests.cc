@@ -1,8 +1,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "os/clock.h"
 #include "os/unix_socket.h"
 #include "shim/environment.h"
 #include "shim/shim.h"
@@ -62,7 +64,8 @@ void Shim::serve(Connection& connection) {
 
 void Shim::answer(Connection& connection, const Frame& frame) {
   const bool is_input = frame.type == FrameType::Stdin || frame.type == FrameType::StdinEnd;
-  const bool answers_itself = frame.type == FrameType::GetStatus || frame.type == FrameType::Subscribe;
+  const bool answers_itself =
+      frame.type == FrameType::GetStatus || frame.type == FrameType::Subscribe || frame.type == FrameType::Attach;
   const auto done = carry_out(connection, frame);
   if (!done.ok()) return connection.refuse(done.error());
   if (!is_input && !answers_itself) connection.send(FrameType::Done);
@@ -104,15 +107,28 @@ Result<> Shim::send_signal(Connection& connection, int number) {
   return {};
 }
 
-Result<> Shim::attach(Connection& connection, AttachAs as) {
+Result<> Shim::attach(Connection& connection, const workload::Attach& attach) {
   if (connection.role != Role::Caller) return error(Code::Usage, "this connection is a stream already");
-  if (as == AttachAs::Viewer) {
-    connection.role = Role::Viewer;
-    return {};
+  if (attach.as == AttachAs::Owner && find_owner() != nullptr) {
+    return error(Code::Conflict, "another is attached as its owner");
   }
-  if (find_owner() != nullptr) return error(Code::Conflict, "another is attached as its owner");
-  connection.role = Role::Owner;
+  connection.role = attach.as == AttachAs::Owner ? Role::Owner : Role::Viewer;
+  if (connection.role == Role::Owner) {
+    go_on(connection, attach.from);
+  } else {
+    connection.send(FrameType::Done);
+  }
   return {};
+}
+
+// A position that was never reached is one in the output of an earlier shim.
+void Shim::go_on(Connection& owner, std::optional<uint64_t> from) {
+  owner_lost_.reset();
+  if (!output_) output_.emplace();
+  const uint64_t wanted = from.value_or(output_->end());
+  const uint64_t start = wanted > output_->end() ? output_->begin() : std::max(wanted, output_->begin());
+  owner.send(FrameType::Done, workload::encode_progress({.output = start, .input = input_taken_}));
+  for (const Frame& frame : output_->since(start)) owner.send(frame.type, frame.payload);
 }
 
 Result<> Shim::start_exec(Connection& connection, workload::Command command) {
@@ -139,6 +155,7 @@ Result<> Shim::take_input(Connection& connection, const Frame& frame) {
   if (connection.role != Role::Owner && connection.role != Role::Exec) {
     return error(Code::Denied, "only its owner gives a workload input");
   }
+  if (connection.role == Role::Owner) input_taken_ += frame.payload.size();
   // Between two runs there is no terminal that would make a signal of a key.
   const bool waits = connection.role == Role::Owner && life_.state() == RunState::Backoff && spec_.command.terminal;
   if (waits && has_end_key(frame.payload)) {
@@ -163,6 +180,7 @@ void Shim::remove_closed() {
     }
     // As when a terminal is hung up; who ignores that goes on without anybody watching.
     if (connection.exec) kill(connection.exec->pid, SIGHUP);
+    if (connection.role == Role::Owner) owner_lost_ = os::now_boot();
     it = connections_.erase(it);
   }
 }

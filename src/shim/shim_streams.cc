@@ -24,6 +24,9 @@ constexpr int kMostLastChunks = 64;
 constexpr base::Duration kLongestFarewell = std::chrono::minutes(10);
 constexpr base::Duration kShortFarewell = std::chrono::seconds(1);
 
+// How long a weftd that restarts may take until the owner is back.
+constexpr base::Duration kLongestAbsence = std::chrono::seconds(10);
+
 using Chunk = std::array<char, kChunkBytes>;
 
 enum class Got { Bytes, Nothing, End };
@@ -112,7 +115,12 @@ void Shim::read_output(os::Fd& from, Stream stream) {
   Chunk chunk;
   std::string_view bytes;
   if (!from.valid() || read_chunk(from, chunk, bytes) != Got::Bytes) return;
+  tell_output(stream, bytes);
+}
+
+void Shim::tell_output(Stream stream, std::string_view bytes) {
   log_.append(os::now_wall(), stream, bytes);
+  if (output_) output_->append(frame_of(stream), bytes);
   for (auto& [id, connection] : connections_) {
     if (connection.role != Role::Viewer && connection.role != Role::Owner) continue;
     connection.stream(frame_of(stream), bytes);
@@ -135,11 +143,7 @@ void Shim::drain() {
   auto& stdio = main_->stdio;
   for (const auto& [from, stream] : {std::pair{&stdio.out, Stream::Stdout}, std::pair{&stdio.err, Stream::Stderr}}) {
     for (int i = 0; i < kMostLastChunks && from->valid() && read_chunk(*from, chunk, bytes) == Got::Bytes; ++i) {
-      log_.append(os::now_wall(), stream, bytes);
-      for (auto& [id, connection] : connections_) {
-        if (connection.role == Role::Viewer || connection.role == Role::Owner)
-          connection.stream(frame_of(stream), bytes);
-      }
+      tell_output(stream, bytes);
     }
   }
 }
@@ -166,6 +170,12 @@ bool Shim::is_output_awaited(base::Duration since_the_end) const {
     if (!connection.is_over() && since_the_end < longest) return true;
   }
   return false;
+}
+
+// Nothing: it is there, or there was none.
+std::optional<base::BootTime> Shim::owner_expected_until() {
+  if (!owner_lost_ || find_owner() != nullptr) return std::nullopt;
+  return *owner_lost_ + kLongestAbsence;
 }
 
 Connection* Shim::find_owner() {

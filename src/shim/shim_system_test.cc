@@ -19,6 +19,7 @@
 
 #include "base/text.h"
 #include "os/clock.h"
+#include "workload/backlog.h"
 #include "workload/log_record.h"
 #include "workload/shim_client.h"
 
@@ -230,7 +231,8 @@ class ShimTest : public testing::Test {
   Spec spec_;
 };
 
-const std::vector<Frame> kOwner = {{FrameType::Subscribe, ""}, {FrameType::Attach, encode_attach(AttachAs::Owner)}};
+const std::vector<Frame> kOwner = {{FrameType::Subscribe, ""},
+                                   {FrameType::Attach, encode_attach({.as = AttachAs::Owner})}};
 
 // How it ends.
 
@@ -585,7 +587,7 @@ TEST_F(ShimTest, AnOwnerWhoDoesNotReadLetsTheCommandWaitAndLosesNothing) {
   run_script("seq 1 300000; echo end >&2");
   auto client = start(kOwner);
   auto other = connect();
-  EXPECT_TRUE(ask(other, FrameType::Attach, encode_attach(AttachAs::Viewer)).ok());
+  EXPECT_TRUE(ask(other, FrameType::Attach, encode_attach({.as = AttachAs::Viewer})).ok());
   // The command can't be done: what it wrote fits nowhere.
   client.send(FrameType::GetStatus);
   ASSERT_TRUE(client.flush().ok());
@@ -602,7 +604,7 @@ TEST_F(ShimTest, AViewerWhoDoesNotReadIsDroppedAndHoldsNothingUp) {
   spec_.command.input = Stdin::Pipe;
   auto owner = start(kOwner);
   auto viewer = connect();
-  ASSERT_TRUE(ask(viewer, FrameType::Attach, encode_attach(AttachAs::Viewer)).ok());
+  ASSERT_TRUE(ask(viewer, FrameType::Attach, encode_attach({.as = AttachAs::Viewer})).ok());
   owner.send(FrameType::Stdin, "go\n");
   const Output all = read_all(owner);
   EXPECT_THAT(all.out, EndsWith("300000\n"));
@@ -616,15 +618,111 @@ TEST_F(ShimTest, ThereIsOneOwner) {
   auto owner = start(kOwner);
   wait_for(owner, RunState::Running);
   auto other = connect();
-  const auto refused = ask(other, FrameType::Attach, encode_attach(AttachAs::Owner));
+  const auto refused = ask(other, FrameType::Attach, encode_attach({.as = AttachAs::Owner}));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, base::Code::Conflict);
   EXPECT_EQ(ask(other, FrameType::Stdin, "x").error().code, base::Code::Denied);
   { const auto gone = std::move(owner); }
   EXPECT_TRUE(eventually([&] {
     auto again = connect();
-    return ask(again, FrameType::Attach, encode_attach(AttachAs::Owner)).ok();
+    return ask(again, FrameType::Attach, encode_attach({.as = AttachAs::Owner})).ok();
   }));
+}
+
+// The owner's connection breaks, and it comes back.
+struct Return {
+  ShimClient client;
+  Progress progress;
+};
+
+class ShimReturnTest : public ShimTest {
+ protected:
+  // Once the shim has seen that the last one went.
+  Return come_back(uint64_t from) {
+    const base::BootTime deadline = os::now_boot() + kPatience;
+    while (true) {
+      auto client = connect();
+      client.send(FrameType::Attach, encode_attach({.from = from}));
+      const auto frame = client.wait(kPatience);
+      if (frame.ok() && frame->type == FrameType::Done) {
+        return {std::move(client), parse_progress(frame->payload)->value()};
+      }
+      if (os::now_boot() > deadline) {
+        ADD_FAILURE() << "nobody may attach";
+        return {std::move(client), {}};
+      }
+    }
+  }
+  void let_go_on() { std::ofstream(directory_ + "/go") << "now"; }
+  // Of the script: until let_go_on().
+  std::string wait_line() const { return "while ! test -e " + directory_ + "/go; do sleep 0.02; done; "; }
+};
+
+TEST_F(ShimReturnTest, AnOwnerWhoComesBackGoesOnWhereItWas) {
+  run_script("read x; echo one $x; echo two >&2; " + wait_line() + "echo three; read y; echo four $y; exit 4");
+  spec_.command.input = Stdin::Pipe;
+  {
+    auto owner = start(kOwner);
+    owner.send(FrameType::Stdin, "typed\n");
+    ASSERT_TRUE(owner.flush().ok());
+    EXPECT_EQ(read_until(owner, "two\n"), "one typed\ntwo\n");
+  }
+  let_go_on();
+  auto [owner, progress] = come_back(4);
+  EXPECT_EQ(progress, (Progress{.output = 4, .input = 6}));
+  EXPECT_EQ(read_until(owner, "three\n"), "typed\ntwo\nthree\n");
+  owner.send(FrameType::Stdin, "again\n");
+  EXPECT_EQ(read_all(owner).out, "four again\n");
+  EXPECT_EQ(read_status(directory_)->exit, (Exit{.code = 4}));
+}
+
+TEST_F(ShimReturnTest, TheEndWaitsForAnOwnerWhoIsAwayForAMoment) {
+  run_script(wait_line() + "echo last; exit 6");
+  { auto owner = start(kOwner); }
+  let_go_on();
+  EXPECT_TRUE(eventually([&] { return read_status(directory_)->state == RunState::Stopping; }));
+  auto [owner, progress] = come_back(0);
+  owner.send(FrameType::Subscribe);
+  EXPECT_EQ(read_all(owner).out, "last\n");
+  EXPECT_EQ(read_status(directory_)->state, RunState::Exited);
+  EXPECT_EQ(read_status(directory_)->exit, (Exit{.code = 6}));
+}
+
+TEST_F(ShimReturnTest, AnOwnerWhoStaysAwayIsntWaitedForLong) {
+  run_script(wait_line() + "exit 6");
+  { auto owner = start(kOwner); }
+  let_go_on();
+  EXPECT_TRUE(eventually([&] { return read_status(directory_)->state == RunState::Exited; }));
+}
+
+TEST_F(ShimReturnTest, WhoAsksForTheEndDoesntWaitForTheOwner) {
+  run_script(wait_line() + "exit 6");
+  { auto owner = start(kOwner); }
+  auto watcher = connect();
+  watcher.send(FrameType::Subscribe);
+  let_go_on();
+  wait_for(watcher, RunState::Stopping);
+  const base::BootTime asked = os::now_boot();
+  watcher.send(FrameType::Stop);
+  EXPECT_EQ(wait_for(watcher, RunState::Exited).exit, (Exit{.code = 6}));
+  EXPECT_LT(os::now_boot() - asked, 5s);
+}
+
+TEST_F(ShimReturnTest, WhatWasNotKeptIsTold) {
+  run_script("seq 1 100; " + wait_line() + "seq 101 300000; echo end");
+  {
+    auto owner = start(kOwner);
+    read_until(owner, "100\n");
+  }
+  let_go_on();
+  EXPECT_TRUE(eventually([&] { return read_status(directory_)->state == RunState::Stopping; }));
+  std::string all;
+  for (int i = 1; i <= 300'000; ++i) all += fmt::format("{}\n", i);
+  all += "end\n";
+  auto [owner, progress] = come_back(292);
+  EXPECT_GT(progress.output, 292u);
+  EXPECT_TRUE(read_all(owner).out == all.substr(progress.output));
+  EXPECT_GE(all.size() - progress.output, kMostBacklogBytes - kStreamChunkBytes);
 }
 
 TEST_F(ShimTest, AnOwnerWhoseInputNobodyReadsMayLeave) {
@@ -636,11 +734,11 @@ TEST_F(ShimTest, AnOwnerWhoseInputNobodyReadsMayLeave) {
     ASSERT_TRUE(owner.flush().ok());
     EXPECT_TRUE(owner.wants_write());
     auto other = connect();
-    EXPECT_EQ(ask(other, FrameType::Attach, encode_attach(AttachAs::Owner)).error().code, base::Code::Conflict);
+    EXPECT_EQ(ask(other, FrameType::Attach, encode_attach({.as = AttachAs::Owner})).error().code, base::Code::Conflict);
   }
   EXPECT_TRUE(eventually([&] {
     auto again = connect();
-    return ask(again, FrameType::Attach, encode_attach(AttachAs::Owner)).ok();
+    return ask(again, FrameType::Attach, encode_attach({.as = AttachAs::Owner})).ok();
   }));
 }
 

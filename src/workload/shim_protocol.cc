@@ -72,17 +72,34 @@ Result<std::optional<Frame>> FrameReader::next() {
   return std::optional<Frame>(Frame{static_cast<FrameType>(type), std::string(rest.substr(kHeaderBytes, length))});
 }
 
-std::string encode_attach(AttachAs as) {
+std::string encode_attach(const Attach& attach) {
   std::string text;
-  append_line(text, "as", as == AttachAs::Owner ? "owner" : "viewer");
+  append_line(text, "as", attach.as == AttachAs::Owner ? "owner" : "viewer");
+  if (attach.from) append_line(text, "from", std::to_string(*attach.from));
   return text;
 }
 
-Result<AttachAs> parse_attach(std::string_view payload) {
+Result<Attach> parse_attach(std::string_view payload) {
   const auto lines = TRY(parse_lines(payload));
   const auto as = TRY(get_value(lines, "as"));
   if (as != "owner" && as != "viewer") return error(Code::Usage, "neither owner nor viewer").in_field("as");
-  return as == "owner" ? AttachAs::Owner : AttachAs::Viewer;
+  Attach attach{.as = as == "owner" ? AttachAs::Owner : AttachAs::Viewer};
+  if (TRY(find_value(lines, "from"))) attach.from = TRY(number(lines, "from", 0, UINT64_MAX));
+  return attach;
+}
+
+std::string encode_progress(const Progress& progress) {
+  std::string text;
+  append_line(text, "output", std::to_string(progress.output));
+  append_line(text, "input", std::to_string(progress.input));
+  return text;
+}
+
+Result<std::optional<Progress>> parse_progress(std::string_view payload) {
+  if (payload.empty()) return std::optional<Progress>();
+  const auto lines = TRY(parse_lines(payload));
+  return std::optional(Progress{.output = TRY(number(lines, "output", 0, UINT64_MAX)),
+                                .input = TRY(number(lines, "input", 0, UINT64_MAX))});
 }
 
 std::string encode_grace(std::optional<base::Duration> grace) {

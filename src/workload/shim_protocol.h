@@ -11,6 +11,11 @@
 // Exited). What is sent while the shim waits to pass Stdin on is read later:
 // a signal that must overtake input goes over another connection.
 //
+// An owner whose connection broke (weftd passes it on, and may restart) attaches again
+// and goes on where it was: it says how much output it has had, and is told how much
+// of its input was taken. Positions count bytes, those of Stdout and Stderr together,
+// since its workload has an owner.
+//
 // A viewer that reads too slowly is dropped. The owner's and an exec's output
 // is never lost: while they don't read, the command waits as on any pipe.
 #pragma once
@@ -36,7 +41,7 @@ enum class FrameType : uint8_t {
                   // INT, TERM, HUP or QUIT of its owner: it isn't started again
   Stop = 4,       // ["grace_ms N"] -> Done: it will end, with or without its consent
   Restart = 5,    // ["grace_ms N"] -> Done: stop and start, or start now if it waits in backoff
-  Attach = 6,     // "as owner|viewer" -> Done, then Stdout and Stderr
+  Attach = 6,     // "as owner|viewer", ["from N"] -> Done of "output N", "input N", then Stdout and Stderr
   Exec = 7,       // a command's lines -> Done, then Stdout, Stderr, Exited
   Stdin = 8,      // bytes, from the owner or the exec's client
   StdinEnd = 9,
@@ -77,8 +82,24 @@ class FrameReader {
 
 enum class AttachAs { Viewer, Owner };
 
-std::string encode_attach(AttachAs as);
-Result<AttachAs> parse_attach(std::string_view payload);
+struct Attach {
+  AttachAs as = AttachAs::Owner;
+  std::optional<uint64_t> from = {};  // the output it has had; nothing: what comes from now on
+  bool operator==(const Attach&) const = default;
+};
+
+// Of an owner's streams, as bytes that went before what comes now.
+struct Progress {
+  uint64_t output = 0;
+  uint64_t input = 0;
+  bool operator==(const Progress&) const = default;
+};
+
+std::string encode_attach(const Attach& attach);
+Result<Attach> parse_attach(std::string_view payload);
+std::string encode_progress(const Progress& progress);
+// Nothing: a shim that is older than this, and can't go on where it was.
+Result<std::optional<Progress>> parse_progress(std::string_view payload);
 std::string encode_grace(std::optional<base::Duration> grace);
 Result<std::optional<base::Duration>> parse_grace(std::string_view payload);
 std::string encode_signal(int signal);

@@ -17,6 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       const std::string& payload = (*frame)->payload;
       CHECK(payload.size() <= kMostFrameBytes);
       (void)parse_attach(payload);
+      (void)parse_progress(payload);
       (void)parse_grace(payload);
       (void)parse_signal(payload);
       (void)parse_resize(payload);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # What runs in the foreground ends when its user says so; what was stopped has
-# ended when the command returns; with one process and with two.
+# ended when the command returns; with one process and with two. A weftd that is killed
+# meanwhile costs nothing of what goes in and out.
 #
 #   foreground_test.sh BUILD
 set -euo pipefail
@@ -68,8 +69,41 @@ all_of_it() {
   gone || fail "something is left: $(weft ps --all)"
 }
 
+killed_meanwhile() {
+  echo '# killed under a stream'
+  local i
+  chunks() { for i in $(seq 40); do seq -f "$i %g" 20000; sleep 0.1; done; }
+  chunks >/run/wanted
+  chunks | weft run --rm -- cat >/run/out 2>/run/err &
+  local streaming=$!
+  for i in 1 2 3; do
+    sleep 0.7
+    kill_weftd KILL
+    start_weftd
+  done
+  local code=0
+  wait "$streaming" || code=$?
+  [ "$code" = 0 ] || fail "it ended with $code: $(cat /run/err)"
+  cmp /run/out /run/wanted || fail "something is missing: $(cat /run/err)"
+
+  echo '# ended meanwhile'
+  weft run --rm -- sh -c 'echo first; while ! test -e /run/go; do sleep 0.02; done; echo last; exit 9' >/run/out 2>/run/err &
+  local ending=$!
+  until_true "$patience" grep -q first /run/out || fail "it says nothing: $(cat /run/err)"
+  kill_weftd KILL
+  touch /run/go
+  until_true "$patience" grep -q 'state stopping' /run/weft/w/*/status || fail "it goes on: $(cat /run/weft/w/*/status)"
+  start_weftd
+  code=0
+  wait "$ending" || code=$?
+  [ "$code" = 9 ] || fail "it ended with $code: $(cat /run/err)"
+  [ "$(cat /run/out)" = $'first\nlast' ] || fail "it wrote: $(cat /run/out)"
+  until_true "$patience" gone || fail "something is left: $(weft ps --all)"
+}
+
 start_weftd
 all_of_it
+killed_meanwhile
 kill_weftd
 
 "$WEFT_BIN/weftd" --role control >>/run/control.log 2>&1 &

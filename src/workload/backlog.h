@@ -1,0 +1,36 @@
+// Backlog: the newest of what was sent to a peer, for one whose connection broke on the
+// way: it says how far it got, and the rest is sent again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string_view>
+
+#include "workload/shim_protocol.h"
+
+namespace weft::workload {
+
+// More than all that can be on its way: in both ends, in the sockets between them and
+// in weftd, which passes it on.
+inline constexpr size_t kMostBacklogBytes = 1 << 20;
+
+class Backlog {
+ public:
+  // Bytes of a stream: Stdin, Stdout or Stderr.
+  void append(FrameType stream, std::string_view bytes);
+
+  // Positions count the bytes of all streams together, from the first one ever.
+  uint64_t begin() const { return end_ - held_; }
+  uint64_t end() const { return end_; }
+
+  // What is held from this position on, oldest first, in frames.
+  std::deque<Frame> since(uint64_t position) const;
+
+ private:
+  std::deque<Frame> frames_;
+  size_t held_ = 0;  // bytes in them
+  uint64_t end_ = 0;
+};
+
+}  // namespace weft::workload
