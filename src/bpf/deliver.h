@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <linux/in6.h>
+
 #include "bpf/event.h"
 #include "bpf/maps.h"
 
@@ -19,12 +21,19 @@ static __always_inline struct counters* counters_of(u32 slot) {
   return slot ? bpf_map_lookup_elem(&tni_counters, &slot) : NULL;
 }
 
+/* What a host tells its wire, asked by nobody: neighbours, members of multicast groups.
+ * Among what was denied it would bury the rest. */
+static __always_inline int is_chatter(const struct packet* packet, u32 reason) {
+  if (reason != REASON_Multicast) return reason == REASON_Neighbour;
+  return packet->protocol == IPPROTO_ICMPV6 || packet->protocol == IPPROTO_IGMP;
+}
+
 static __noinline int drop(struct scratch* s, u32 sender, u32 reason) {
   struct judgement* judgement = &s->judgement;
   struct counters* counters = counters_of(sender ? sender : judgement->target);
   count_reason(reason);
   if (counters) counters->drops += 1;
-  event_packet(&s->packet, EVENT_DROP, reason, judgement->denier, judgement->rule);
+  if (!is_chatter(&s->packet, reason)) event_packet(&s->packet, EVENT_DROP, reason, judgement->denier, judgement->rule);
   return TC_ACT_SHOT;
 }
 

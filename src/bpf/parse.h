@@ -53,6 +53,10 @@ static __always_inline int check_v4_target(u8 first) {
   if (first >= 0xe0) return REASON_Multicast;
   return first == 0 || first == 127 ? REASON_NoRoute : CONTINUE;
 }
+/* What both say together: a host that has no address yet may ask many. */
+static __always_inline int check_both(int source, int target) {
+  return source == CONTINUE || target == REASON_Multicast ? target : source;
+}
 
 static __always_inline int parse_v4(struct __sk_buff* skb, struct packet* packet, struct layer* layer) {
   struct iphdr ip;
@@ -76,8 +80,7 @@ static __always_inline int parse_v4(struct __sk_buff* skb, struct packet* packet
   layer->version = 4;
   /* Only the last piece may have a length that is no multiple of 8. */
   if ((fragment & IPV4_MORE) && (total - header) % 8 != 0) return REASON_Malformed;
-  int source = check_v4_source(from);
-  return source == CONTINUE ? check_v4_target(to) : source;
+  return check_both(check_v4_source(from), check_v4_target(to));
 }
 
 /* What never is on a wire (RFC 4291 2.5.2, 2.5.3, 2.5.5): unspecified, loopback, and
@@ -149,8 +152,7 @@ static __always_inline int parse_v6(struct __sk_buff* skb, struct packet* packet
   if (at > total) return REASON_Malformed;
   layer->offset = ETH_LENGTH + at;
   layer->protocol = next;
-  int source = check_v6_source(ip.saddr.in6_u.u6_addr8);
-  return source == CONTINUE ? check_v6_target(ip.daddr.in6_u.u6_addr8) : source;
+  return check_both(check_v6_source(ip.saddr.in6_u.u6_addr8), check_v6_target(ip.daddr.in6_u.u6_addr8));
 }
 
 static __always_inline int is_icmp_error(u8 protocol, u8 type) {

@@ -87,9 +87,8 @@ int start_sweep(struct __sk_buff* skb) {
 /* What parse() says of the addresses. */
 static __always_inline int check_addresses(const struct packet* packet) {
   const u8 *from = packet->source.bytes, *to = packet->target.bytes;
-  int answer = is_v4(&packet->source) ? check_v4_source(from[12]) : check_v6_source(from);
-  if (answer != CONTINUE) return answer;
-  return is_v4(&packet->target) ? check_v4_target(to[12]) : check_v6_target(to);
+  return check_both(is_v4(&packet->source) ? check_v4_source(from[12]) : check_v6_source(from),
+                    is_v4(&packet->target) ? check_v4_target(to[12]) : check_v6_target(to));
 }
 
 /* The judge alone, for tests: the packet's payload is a struct probe, so that

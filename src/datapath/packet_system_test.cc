@@ -154,12 +154,13 @@ class PacketTest : public os::Isolated {
     for (const uint64_t one : *values) sum += one;
     return sum;
   }
-  uint64_t received(const model::TniId& tni) const {
+  uint64_t counter(const model::TniId& tni, uint64_t abi::counters::*which) const {
     uint64_t sum = 0;
     const auto values = kernel_->bpf().tni_counters.get(kernel_->slot_of(tni));
-    for (const abi::counters& one : *values) sum += one.received_packets;
+    for (const abi::counters& one : *values) sum += one.*which;
     return sum;
   }
+  uint64_t received(const model::TniId& tni) const { return counter(tni, &abi::counters::received_packets); }
   std::vector<uint64_t> counted() const {
     std::vector<uint64_t> counts;
     for (uint32_t i = 0; i < abi::REASON_COUNT; ++i) counts.push_back(sum(kernel_->bpf().reasons, i));
@@ -331,6 +332,8 @@ TEST_F(PacketTest, AddressesThatAreNoHostsAreNobodys) {
   for (const char* target : {"ff02::1", "ff02::fb", "ff0e::1"}) {
     EXPECT_EQ(fate_of(v6(to(from_a6_, target), udp)), "multicast") << target;
   }
+  EXPECT_EQ(fate_of(v4(to(from(from_a_, "0.0.0.0"), "255.255.255.255"), udp)), "multicast");
+  EXPECT_EQ(fate_of(v6(to(from(from_a6_, "::"), "ff02::16"), udp)), "multicast");
   EXPECT_EQ(fate_of(v6(to(from_a6_, "::1"), udp)), "no-route");
   EXPECT_EQ(fate_of(v6(to(from_a6_, "::"), udp)), "no-route");
 }
@@ -717,6 +720,25 @@ TEST_F(PacketTest, ADropIsToldOfItsOwnPacketAlone) {
   EXPECT_EQ(heard[1].tni, 5u);
   EXPECT_EQ(heard[1].reason, abi::REASON_Malformed);
   EXPECT_EQ(heard[1].rule, 0u);
+}
+
+// A router solicitation, a report of MLDv2 (RFC 3810 5.2) and one of IGMP.
+TEST_F(PacketTest, WhatAHostTellsItsWireIsCountedAndNotListed) {
+  auto events = Events::open(kernel_->bpf());
+  ASSERT_TRUE(events.ok());
+  const auto silent = to(from(from_a6_, "::"), "ff02::16");
+  const Bytes report = net::extension(kIcmp6) + net::icmp(silent, 143, 0, net::zeros(4));
+  const uint64_t before = counter(a_, &abi::counters::drops);
+  EXPECT_EQ(fate_of(v6(with(to(from_a6_, "ff02::2"), kIcmp6), net::icmp(from_a6_, 133, 0, net::zeros(4)))),
+            "neighbour-discovery");
+  EXPECT_EQ(fate_of(v6(with(silent, 0), report)), "multicast");
+  EXPECT_EQ(fate_of(v4(with(to(from_a_, "224.0.0.22"), 2), net::zeros(8))), "multicast");
+  EXPECT_EQ(counter(a_, &abi::counters::drops) - before, 3u);
+  EXPECT_EQ(fate_of(v4(to(from_a_, "224.0.0.251"), net::udp(from_a_, {5353, 5353}))), "multicast");
+  std::vector<abi::event> heard;
+  (*events)->drain(10, [&](const abi::event& event) { heard.push_back(event); });
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_EQ(heard[0].protocol, kUdp);
 }
 
 TEST_F(PacketTest, ARuleCountsTheFlowsThatItOpened) {

@@ -75,8 +75,8 @@ Reason check_addresses(const net::Address& source, const net::Address& target) {
   const auto is_many = [&](const net::Address& address) {
     return address.is_v4() ? first(address) >= 224 : address.is_multicast();
   };
-  if (is_many(source) || is_this_host(source) || is_nobody(source)) return Reason::SourceCheck;
   if (is_many(target)) return Reason::Multicast;
+  if (is_many(source) || is_this_host(source) || is_nobody(source)) return Reason::SourceCheck;
   return is_this_host(target) || is_nobody(target) ? Reason::NoRoute : Reason::None;
 }
 

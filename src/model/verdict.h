@@ -55,8 +55,8 @@ using RuleOf = std::function<RuleId(const Tni& tni, Direction direction, const n
 Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of);
 Verdict judge(const State& state, base::WallTime now, const Opening& opening);
 
-// What no packet has on a wire: SourceCheck, or Multicast or NoRoute of the target; else
-// None. It comes before everything else, and concerns every packet.
+// What no packet of one host to another has: Multicast, SourceCheck, or NoRoute of the
+// target; else None. It comes before everything else, and concerns every packet.
 Reason check_addresses(const net::Address& source, const net::Address& target);
 
 // Why nothing leads from the VPC to a target that is none of its addresses.
