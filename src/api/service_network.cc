@@ -37,6 +37,7 @@ Result<v1::VpcListAnswer> list_vpcs(const Asked& asked, const v1::VpcListRequest
   v1::VpcListAnswer answer;
   const model::State& state = asked.backend.state();
   for (const auto& [id, vpc] : state.all<model::Vpc>()) *answer.add_items() = view(state, vpc);
+  sort_by_name(*answer.mutable_items());
   return answer;
 }
 
@@ -80,10 +81,11 @@ Result<v1::SubnetListAnswer> list_subnets(const Asked& asked, const v1::ListRequ
   v1::SubnetListAnswer answer;
   if (request.vpc().empty()) {
     for (const auto& [id, subnet] : state.all<model::Subnet>()) *answer.add_items() = view(state, subnet);
-    return answer;
+  } else {
+    const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
+    for (const model::SubnetId& id : state.subnets_of(vpc)) *answer.add_items() = view(state, state.get(id));
   }
-  const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
-  for (const model::SubnetId& id : state.subnets_of(vpc)) *answer.add_items() = view(state, state.get(id));
+  sort_by_name(*answer.mutable_items());
   return answer;
 }
 

@@ -104,12 +104,13 @@ Result<v1::TniListAnswer> list(const Asked& asked, const v1::ListRequest& reques
   v1::TniListAnswer answer;
   if (request.vpc().empty()) {
     for (const auto& [id, tni] : state.all<model::Tni>()) *answer.add_items() = view(asked.backend, tni);
-    return answer;
+  } else {
+    const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
+    for (const model::SubnetId& subnet : state.subnets_of(vpc)) {
+      for (const model::TniId& id : state.tnis_of(subnet)) *answer.add_items() = view(asked.backend, state.get(id));
+    }
   }
-  const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
-  for (const model::SubnetId& subnet : state.subnets_of(vpc)) {
-    for (const model::TniId& id : state.tnis_of(subnet)) *answer.add_items() = view(asked.backend, state.get(id));
-  }
+  sort_by_name(*answer.mutable_items());
   return answer;
 }
 
