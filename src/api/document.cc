@@ -78,34 +78,6 @@ Result<std::vector<schema::YamlDocument>> parse_file(std::string_view text) {
   return documents;
 }
 
-// VPC/NAME as a document's name: the VPC goes into the spec.
-template <class Spec>
-Result<Document<Spec>> split_vpc(Document<Spec> document) {
-  const size_t slash = document.name.find('/');
-  if (slash == std::string::npos) return document;
-  const std::string vpc = document.name.substr(0, slash);
-  if (!document.spec.vpc().empty() && document.spec.vpc() != vpc) {
-    return Error{
-        .code = Code::Usage,
-        .what = fmt::format("{} contradicts the name {}", printable(document.spec.vpc()), printable(document.name)),
-        .field = "vpc"};
-  }
-  document.spec.set_vpc(vpc);
-  document.name = document.name.substr(slash + 1);
-  return document;
-}
-
-Document<v1::TniSpec> split_vpc(Document<v1::TniSpec> document) {
-  const size_t slash = document.name.find('/');
-  if (slash == std::string::npos) return document;
-  const std::string& subnet = document.spec.subnet();
-  if (!subnet.empty() && subnet.find('/') == std::string::npos && !model::SubnetId::looks_like(subnet)) {
-    document.spec.set_subnet(document.name.substr(0, slash + 1) + subnet);
-  }
-  document.name = document.name.substr(slash + 1);
-  return document;
-}
-
 }  // namespace
 
 Result<> parse_documents(const std::string& file, std::string_view text, Documents& into) {
@@ -128,22 +100,22 @@ class Application {
     return note(settle_prefix_list(draft_, d.name, d.spec, IfThere::Change));
   }
   Result<> operator()(const Document<v1::SubnetSpec>& d) {
-    const auto split = TRY(split_vpc(d));
-    return note(settle_subnet(draft_, split.name, split.spec, IfThere::Change));
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    return note(settle_subnet(draft_, placed.name, placed.spec, IfThere::Change));
   }
   Result<> operator()(const Document<v1::GroupSpec>& d) {
-    const auto split = TRY(split_vpc(d));
-    return note(settle_group(draft_, split.name, split.spec, IfThere::Change));
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    return note(settle_group(draft_, placed.name, placed.spec, IfThere::Change));
   }
   Result<> rules(const Document<v1::GroupSpec>& d) {
-    const auto split = TRY(split_vpc(d));
-    const auto vpc = TRY(resolve_vpc_or_default(draft_, split.spec.vpc()));
-    const auto group = TRY(resolve_group(draft_, split.name, {.vpc = vpc}));
-    return settle_rules(draft_, group, split.spec);
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    const auto vpc = TRY(resolve_vpc_or_default(draft_, placed.spec.vpc()));
+    const auto group = TRY(resolve_group(draft_, placed.name, {.vpc = vpc}));
+    return settle_rules(draft_, group, placed.spec);
   }
   Result<> operator()(const Document<v1::TniSpec>& d) {
-    const auto split = split_vpc(d);
-    return note(settle_tni(draft_, split.name, split.spec, IfThere::Change));
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    return note(settle_tni(draft_, placed.name, placed.spec, IfThere::Change));
   }
   Result<> operator()(const Document<v1::WorkloadSpec>& d) {
     if (d.name.empty()) return Error{.code = Code::Usage, .what = "a workload in a file has a name", .field = "name"};

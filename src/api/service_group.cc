@@ -20,8 +20,9 @@ Result<v1::Created> create_group(Draft& draft, const v1::GroupCreateRequest& req
   spec.set_vpc(request.vpc());
   spec.set_on_revoke(request.on_revoke());
   spec.set_description(request.description());
-  const auto id = TRY(settle_group(draft, request.name(), spec, IfThere::Same));
-  return created(id.text, request.name());
+  const auto placed = TRY(place(draft, request.name(), spec));
+  const auto id = TRY(settle_group(draft, placed.name, placed.spec, IfThere::Same));
+  return created(id.text, placed.name);
 }
 
 Result<v1::Changed> set_group(Draft& draft, const v1::GroupSetRequest& request) {

@@ -61,8 +61,9 @@ Result<v1::Created> create_subnet(Draft& draft, const v1::SubnetCreateRequest& r
   spec.set_vpc(request.vpc());
   spec.set_cidr(request.cidr());
   spec.set_cidr6(request.cidr6());
-  const auto id = TRY(settle_subnet(draft, request.name(), spec, IfThere::Same));
-  return created(id.text, request.name());
+  const auto placed = TRY(place(draft, request.name(), spec));
+  const auto id = TRY(settle_subnet(draft, placed.name, placed.spec, IfThere::Same));
+  return created(id.text, placed.name);
 }
 
 Result<v1::Changed> set_subnet(Draft& draft, const v1::SubnetSetRequest& request) {

@@ -158,6 +158,46 @@ TEST_F(NetworkTest, ASubnetTellsWhatItHas) {
   EXPECT_EQ(subnet["blocks"], Json({"10.0.1.4/32"}));
 }
 
+TEST_F(NetworkTest, ANameMaySayItsVpc) {
+  const std::string shop = id_of("Vpcs/Create", R"({"name":"shop","cidrs":["10.0.0.0/16"]})");
+  call("Vpcs/Create", R"({"name":"lab","cidrs":["10.0.0.0/16"]})");
+  const std::string subnet = R"({"cidr":"10.0.1.0/24","name":"shop/app")";
+  const Json made = call("Subnets/Create", subnet + "}");
+  EXPECT_EQ(made["name"], "app");
+  EXPECT_EQ(call("Subnets/Get", R"({"name":"shop/app"})")["vpc"], shop);
+  EXPECT_EQ(call("Subnets/Create", subnet + R"(,"vpc":"shop"})")["id"], made["id"]);
+  EXPECT_EQ(call("Subnets/Create", subnet + R"(,"vpc":")" + shop + R"("})")["id"], made["id"]);
+  EXPECT_EQ(call("Groups/Create", R"({"name":"shop/web"})")["name"], "web");
+  EXPECT_EQ(call("Groups/Get", R"({"name":"shop/web"})")["vpc"], shop);
+  EXPECT_EQ(call("Tnis/Create", R"({"name":"shop/db","subnet":"app"})")["name"], "db");
+  EXPECT_EQ(call("Tnis/Get", R"({"name":"shop/db"})")["subnet_name"], "app");
+  call("Tnis/Create", R"({"name":"default/db"})");
+  EXPECT_EQ(call("Tnis/Get", R"({"name":"default/db"})")["subnet_name"], "default");
+
+  struct Case {
+    const char* method;
+    const char* request;
+    Code code;
+    const char* field;
+  };
+  const Case cases[] = {
+      {"Subnets/Create", R"({"name":"shop/x","vpc":"lab","cidr":"10.0.2.0/24"})", Code::Usage, "vpc"},
+      {"Subnets/Create", R"({"name":"nowhere/x","cidr":"10.0.2.0/24"})", Code::NotFound, "vpc"},
+      {"Subnets/Create", R"({"name":"shop/","cidr":"10.0.2.0/24"})", Code::Usage, "name"},
+      {"Subnets/Create", R"({"name":"shop/a/b","cidr":"10.0.2.0/24"})", Code::Usage, "name"},
+      {"Groups/Create", R"({"name":"shop/x","vpc":"lab"})", Code::Usage, "vpc"},
+      {"Tnis/Create", R"({"name":"lab/x","subnet":"shop/app"})", Code::Usage, "subnet"},
+      {"Tnis/Create", R"({"name":"lab/x","subnet":"app"})", Code::Usage, "subnet"},
+      {"Tnis/Create", R"({"name":"lab/x"})", Code::NotFound, "subnet"},
+      {"Tnis/Create", R"({"name":"nowhere/x","subnet":"app"})", Code::NotFound, "name"},
+  };
+  for (const Case& each : cases) {
+    const Error told = refused(each.method, each.request);
+    EXPECT_EQ(told.code, each.code) << each.request << told.what;
+    EXPECT_EQ(told.field, each.field) << each.request << told.what;
+  }
+}
+
 TEST_F(NetworkTest, NamesAreUniqueInAVpcOnly) {
   call("Vpcs/Create", R"({"name":"one","cidrs":["10.0.0.0/16"]})");
   call("Vpcs/Create", R"({"name":"two","cidrs":["10.0.0.0/16"]})");

@@ -23,8 +23,9 @@ Result<v1::Created> create(Draft& draft, const v1::TniCreateRequest& request) {
   spec.set_ip6(request.ip6());
   *spec.mutable_groups() = request.groups();
   spec.set_source_check(request.source_check());
-  const auto id = TRY(settle_tni(draft, request.name(), spec, IfThere::Same));
-  return created(id.text, request.name());
+  const auto placed = TRY(place(draft, request.name(), spec));
+  const auto id = TRY(settle_tni(draft, placed.name, placed.spec, IfThere::Same));
+  return created(id.text, placed.name);
 }
 
 Result<> check_movable(const Draft& draft, const model::Tni& tni) {

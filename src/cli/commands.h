@@ -17,6 +17,9 @@ enum class Kind { Switch, Text, Number, Duration, Seconds, Size, Time, Choice, D
 enum class Count { One, Many, Each };
 enum class Need { Required, Optional };
 
+// InName: the first argument may say it instead, as VPC/NAME.
+enum class Said { ByFlag, InName };
+
 // What completion offers for a value.
 enum class Offer { Nothing, File, Folder, Vpc, Subnet, Group, PrefixList, Tni, Workload, Command };
 
@@ -36,6 +39,7 @@ struct Flag {
   std::string_view sends = {};     // what a switch puts there instead of true
   std::string_view excludes = {};  // flags that can't stand beside it, separated by spaces
   Need need = Need::Optional;
+  Said said = Said::ByFlag;
 };
 
 struct Argument {
