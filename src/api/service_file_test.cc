@@ -7,6 +7,7 @@ using base::Code;
 
 class FileTest : public ApiTest {
  public:
+  using ApiTest::ApiTest;
   static std::string request(const std::string& text) {
     return Json{{"files", {{{"name", "shop.yaml"}, {"text", text}}}}}.dump();
   }
@@ -178,16 +179,49 @@ TEST_F(FileTest, ExportAppliesBackToNoChange) {
   EXPECT_EQ(text.find("alpha"), std::string::npos);
 }
 
+class Elsewhere : public FileTest {
+ public:
+  Elsewhere() : FileTest(2) {}
+
+ private:
+  void TestBody() override {}
+};
+
 TEST_F(FileTest, ExportMakesTheSameElsewhere) {
   apply(kShop);
   const std::string text = call("Files/Export", R"({"vpc":"shop"})")["text"];
   EXPECT_EQ(text.find("name: default\n  spec"), std::string::npos);
-  class Elsewhere : public FileTest {
-    void TestBody() override {}
-  } other;
+  Elsewhere other;
   EXPECT_FALSE(other.apply(text)["changes"].empty());
   EXPECT_EQ(other.call("Files/Export", R"({"vpc":"shop"})")["text"].get<std::string>().size(), text.size());
   EXPECT_TRUE(other.plan(text)["changes"].empty());
+}
+
+// The default VPC is there already, with an IPv6 range of its own.
+TEST_F(FileTest, ExportOfEverythingMakesTheSameElsewhere) {
+  apply(kShop);
+  call("Workloads/Run", R"({"name":"web","command":["a"]})");
+  call("Tnis/Create", R"({"name":"spare","ips":["10.210.1.77"]})");
+  call("Tnis/Create", R"({"name":"four","ip6":"none"})");
+  const std::string text = exported();
+  Elsewhere other;
+  const auto range = [](FileTest& of, const char* vpc) {
+    return of.call("Vpcs/Get", Json{{"name", vpc}}.dump())["cidr6"].get<std::string>();
+  };
+  const std::string before = range(other, "default");
+  EXPECT_NE(range(*this, "default"), before);
+  EXPECT_FALSE(other.apply(text)["changes"].empty());
+  EXPECT_EQ(range(other, "default"), before);
+  EXPECT_EQ(range(other, "shop"), range(*this, "shop"));
+  const auto tni = [](FileTest& of, const char* name) { return of.call("Tnis/Get", Json{{"name", name}}.dump()); };
+  for (const char* name : {"default/web", "default/spare", "shop/db"}) {
+    EXPECT_EQ(tni(other, name)["ip"], tni(*this, name)["ip"]) << name;
+  }
+  EXPECT_TRUE(tni(other, "default/spare")["ip6"].get<std::string>().starts_with(before.substr(0, 14)));
+  EXPECT_FALSE(tni(other, "default/four").contains("ip6"));
+  EXPECT_TRUE(other.plan(text)["changes"].empty()) << other.plan(text)["changes"].dump(1);
+  EXPECT_EQ(other.exported().size(), text.size());
+  EXPECT_TRUE(plan(other.exported())["changes"].empty());
 }
 
 // Random networks, made by single requests: their export applies back to nothing.
