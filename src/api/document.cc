@@ -1,7 +1,9 @@
 #include "api/document.h"
 
 #include <algorithm>
+#include <span>
 
+#include "api/later.h"
 #include "api/settle.h"
 #include "base/text.h"
 #include "schema/yaml.h"
@@ -26,11 +28,34 @@ Result<std::string> text_field(const Json& tree, const char* field) {
   return found->get<std::string>();
 }
 
+Error not_yet(std::string_view word, std::string field) {
+  return Error{.code = Code::Usage, .what = fmt::format("{}: not in this version", word), .field = std::move(field)};
+}
+
+std::span<const std::string_view> later_fields(const v1::VpcSpec&) { return kLaterOfVpc; }
+std::span<const std::string_view> later_fields(const v1::SubnetSpec&) { return kLaterOfSubnet; }
+std::span<const std::string_view> later_fields(const v1::TniSpec&) { return kLaterOfTni; }
+std::span<const std::string_view> later_fields(const v1::WorkloadSpec&) { return kLaterOfWorkload; }
+std::span<const std::string_view> later_fields(const google::protobuf::Message&) { return {}; }
+
+Result<> check_later(const Json& spec, std::span<const std::string_view> later) {
+  if (!spec.is_object()) return {};
+  for (const auto& [field, value] : spec.items()) {
+    std::string flag = field;
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    if (is_among(later, flag)) return not_yet(field, field);
+  }
+  return {};
+}
+
 template <class Spec>
 Result<> add(const Json& tree, std::string where, std::string name, std::vector<Document<Spec>>& into) {
   Document<Spec> document{.where = std::move(where), .name = std::move(name), .spec = {}};
   const auto spec = tree.find("spec");
-  if (spec != tree.end() && !spec->is_null()) TRY_VOID(schema::read_json(*spec, document.spec).in_field("spec"));
+  if (spec != tree.end() && !spec->is_null()) {
+    TRY_VOID(check_later(*spec, later_fields(document.spec)).in_field("spec"));
+    TRY_VOID(schema::read_json(*spec, document.spec).in_field("spec"));
+  }
   into.push_back(std::move(document));
   return {};
 }
@@ -59,6 +84,7 @@ Result<> add_document(const std::string& file, const schema::YamlDocument& docum
   if (kind == "pl") return add_to(into.prefix_lists);
   if (kind == "tni") return add_to(into.tnis);
   if (kind == "workload") return add_to(into.workloads);
+  if (is_among(kLaterNouns, kind)) return not_yet(kind, "kind").within(place);
   return Error{.code = Code::Usage,
                .what = fmt::format("{}: {} is not one of {}", place, printable(kind), kKinds),
                .field = "kind"};

@@ -1,19 +1,14 @@
 #include "cli/commands.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 
+#include "api/later.h"
 #include "cli/command_rows.h"
 
 namespace weft::cli {
 
 namespace {
-
-// What the contract names and this version doesn't have yet.
-constexpr std::array kLater = {"table",   "route",   "igw",     "nat",     "eip",     "acl",     "peering",
-                               "machine", "service", "publish", "ingress", "ping",    "capture", "metrics",
-                               "backup",  "restore", "support", "policy",  "cluster", "upgrade"};
 
 std::vector<Command> all_rows() {
   std::vector<Command> all;
@@ -108,7 +103,7 @@ const Noun* find_noun(std::string_view name) {
 }
 
 bool is_for_later(std::string_view first_word) {
-  return std::find(kLater.begin(), kLater.end(), first_word) != kLater.end();
+  return api::is_among(api::kLaterNouns, first_word) || api::is_among(api::kLaterVerbs, first_word);
 }
 
 bool applies(const Flag& global, const Command& command) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -124,7 +125,7 @@ struct Command {
   std::string_view details = {};  // paragraphs, separated by an empty line
   std::vector<Argument> arguments = {};
   std::vector<Flag> flags = {};
-  std::vector<std::string_view> later = {};  // flags of a later version
+  std::span<const std::string_view> later = {};  // flags of a later version
   Effect effect = Effect::Read;
   std::string_view method = {};  // "Vpcs/Create"
   Answer answer = Answer::Nothing;

@@ -1,3 +1,4 @@
+#include "api/later.h"
 #include "cli/command_rows.h"
 
 namespace weft::cli {
@@ -46,7 +47,7 @@ std::vector<Command> subnet_rows() {
                   .value = "PREFIX",
                   .help = "its IPv6 range: auto (the next free /64 of the VPC's, the default), none, or a /64",
                   .choices = "auto|none"}},
-       .later = {"table", "acl"},
+       .later = api::kLaterOfSubnet,
        .effect = Effect::Write,
        .method = "Subnets/Create",
        .answer = Answer::Id,
@@ -58,7 +59,7 @@ std::vector<Command> subnet_rows() {
                   .value = "PREFIX",
                   .help = "its IPv6 range: auto, none, or a /64 inside the VPC's",
                   .choices = "auto|none"}},
-       .later = {"table", "acl"},
+       .later = api::kLaterOfSubnet,
        .effect = Effect::Write,
        .method = "Subnets/Set",
        .examples = {{"give it IPv6", "weft subnet set db --cidr6 auto"}}},

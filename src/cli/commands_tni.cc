@@ -1,3 +1,4 @@
+#include "api/later.h"
 #include "cli/command_rows.h"
 
 namespace weft::cli {
@@ -84,7 +85,7 @@ Command set_row() {
           .details = "What isn't named stays. --sg names all of its groups anew.",
           .arguments = {tni_argument("name")},
           .flags = set_flags(),
-          .later = {"rate-in", "rate-out", "mirror"},
+          .later = api::kLaterOfTni,
           .effect = Effect::Write,
           .method = "Tnis/Set",
           .examples = {{"two groups", "weft tni set shop/db --sg shop/db --sg shop/monitored"}}};
