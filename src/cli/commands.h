@@ -58,7 +58,8 @@ struct Argument {
 // A column of a table: where in an item its text is, and whether it stands in
 // `-o table` or in `-o wide` only.
 enum class Shown { Table, Wide };
-enum class Form { Text, Age, Words, RunState };
+// Until: the item may say beside it that it has expired.
+enum class Form { Text, Age, Words, RunState, Until };
 struct Column {
   std::string_view title;
   std::string_view path;  // "limits.memory"; of a list: its elements, with commas

@@ -21,8 +21,14 @@ Flag description_flag() {
 }
 
 std::vector<Column> rule_columns() {
-  return {{"ID", "id"},       {"DIRECTION", "direction"}, {"TRAFFIC", "traffic"}, {"PEER", "peer_name"},
-          {"UNTIL", "until"}, {"MODE", "mode"},           {"FLOWS", "flows"},     {"DESCRIPTION", "description"}};
+  return {{"ID", "id"},
+          {"DIRECTION", "direction"},
+          {"TRAFFIC", "traffic"},
+          {"PEER", "peer_name"},
+          {"UNTIL", "until", Shown::Table, Form::Until},
+          {"MODE", "mode"},
+          {"FLOWS", "flows"},
+          {"DESCRIPTION", "description"}};
 }
 
 Command allow_row() {
