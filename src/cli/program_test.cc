@@ -354,9 +354,36 @@ TEST(Program, LogsKeepStdoutAndStderrApart) {
   EXPECT_EQ(plain.out, "one\n");
   EXPECT_EQ(plain.err, "two\n");
   EXPECT_EQ(run_weft(weftd, {"logs", "web", "--timestamps"}).out, "t1 one\n");
-  EXPECT_EQ(run_weft(weftd, {"logs", "web", "-o", "json"}).out,
+  EXPECT_EQ(run_weft(weftd, {"logs", "web", "--follow", "-o", "json"}).out,
             "{\"time\":\"t1\",\"stream\":\"stdout\",\"text\":\"one\"}\n"
             "{\"time\":\"t2\",\"stream\":\"stderr\",\"text\":\"two\"}\n");
+}
+
+TEST(Program, WhatEndsIsAnArrayForPrograms) {
+  FakeWeftd weftd;
+  const auto outputs = [&](std::vector<Json> items) {
+    std::vector<std::string> all;
+    for (const std::string method : {"Diagnosis/Flows", "Diagnosis/Events", "Workloads/Logs"}) {
+      weftd.on(method, [items](Conversation& c, const Json&) { c.stream(items); });
+    }
+    for (const char* format : {"json", "yaml"}) {
+      all.push_back(run_weft(weftd, {"flows", "-o", format}).out);
+      EXPECT_EQ(run_weft(weftd, {"events", "-o", format}).out, all.back());
+      EXPECT_EQ(run_weft(weftd, {"logs", "web", "-o", format}).out, all.back());
+    }
+    return all;
+  };
+  EXPECT_THAT(outputs({}), ElementsAre("[]\n", "[]\n"));
+  EXPECT_THAT(outputs({Json{{"kind", "a"}}}), ElementsAre("[\n  {\"kind\":\"a\"}\n]\n", "- kind: a\n"));
+  EXPECT_THAT(outputs({Json{{"kind", "a"}}, Json{{"kind", "b"}}}),
+              ElementsAre("[\n  {\"kind\":\"a\"},\n  {\"kind\":\"b\"}\n]\n", "- kind: a\n- kind: b\n"));
+  EXPECT_EQ(run_weft(weftd, {"events", "--follow", "-o", "yaml"}).out, "---\nkind: a\n---\nkind: b\n");
+  weftd.on("Diagnosis/Events", [](Conversation& c, const Json&) {
+    c.stream({Json{{"kind", "a"}}, Json{{"error", {{"code", "limit"}, {"message", "too slow"}}}}});
+  });
+  const Outcome half = run_weft(weftd, {"events", "-o", "json"});
+  EXPECT_EQ(half.status, 7);
+  EXPECT_EQ(Json::parse(half.out).size(), 1u);
 }
 
 TEST(Program, FlowsSayWhy) {
