@@ -71,6 +71,11 @@ const std::vector<Flag>& global_flags() {
        .kind = Kind::Duration,
        .help = "wait until every machine concerned enforces the change, at most so long (--wait alone: 60s)",
        .field = "-"},
+      {.name = "timeout",
+       .value = "DURATION",
+       .kind = Kind::Duration,
+       .help = "give up when weftd hasn't answered for so long (default: 30s)",
+       .field = "-"},
       {.name = "consistent",
        .kind = Kind::Switch,
        .help = "read what is agreed now, not what this machine knows of it",
@@ -110,7 +115,7 @@ bool applies(const Flag& global, const Command& command) {
   const bool writes = command.effect == Effect::Write || command.effect == Effect::Remove;
   if (global.name == "dry-run" || global.name == "wait") return writes;
   if (global.name == "yes") return command.effect == Effect::Remove;
-  if (global.name == "consistent") return command.effect == Effect::Read;
+  if (global.name == "consistent" || global.name == "timeout") return command.effect == Effect::Read;
   if (global.name == "socket" || global.name == "context") return command.effect != Effect::Local;
   return true;
 }

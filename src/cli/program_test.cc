@@ -118,6 +118,26 @@ TEST(Program, AnAnswerThatNeverComesIsTimedOut) {
   EXPECT_EQ(outcome.status, 8);
 }
 
+// As one that is stopped: the kernel takes the connection, and that is all.
+TEST(Program, WhatNobodyAnswersEnds) {
+  FakeWeftd weftd;
+  const auto silent = [](Conversation& c, const Json&) { (void)c.await(workload::FrameType::Stdin); };
+  for (const char* method :
+       {"Workloads/List", "Diagnosis/Status", "Diagnosis/Flows", "Workloads/Exec", "Vpcs/Create"}) {
+    weftd.on(method, silent);
+  }
+  for (const auto& words : std::vector<std::vector<std::string>>{{"ps"}, {"status"}, {"flows", "--follow"}}) {
+    const Outcome outcome = run_weft(weftd, words, {.input = {}, .environment = {"WEFT_TIMEOUT=100ms"}});
+    EXPECT_EQ(outcome.status, 8) << words[0];
+    EXPECT_EQ(outcome.err, "weft: " + words[0] +
+                               ": weftd has not answered in time (systemctl status weftd tells how it is; --timeout "
+                               "waits longer)\n");
+  }
+  EXPECT_EQ(run_weft(weftd, {"exec", "--timeout", "100ms", "web", "true"}).status, 125);
+  EXPECT_THAT(run_weft(weftd, {"vpc", "create", "x", "--cidr", "10.0.0.0/16", "--wait=100ms"}).err,
+              HasSubstr("it may still happen"));
+}
+
 TEST(Program, GarbageForAnAnswerIsAnError) {
   FakeWeftd weftd;
   for (const char* garbage : {"", "SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{\"a",
