@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -29,6 +30,7 @@ base::BootTime boot_now() {
 }
 
 Error broken(std::string_view what) { return error(Code::Failed, "weftd's answer is broken: {}", what); }
+Error no_answer() { return error(Code::TimedOut, "{}", kNoAnswer); }
 Error closed() { return error(Code::Unavailable, "weftd closed the connection"); }
 
 Code code_named(std::string_view name) {
@@ -75,9 +77,16 @@ Result<size_t> parse_hex_size(std::string_view text) {
   return size;
 }
 
+// unix(7): holds for connect() as well, which waits while the queue of who listens is full.
+void limit_sending(const os::Fd& socket, base::Duration longest) {
+  const int64_t micros = std::max<int64_t>(1, longest.count() / 1000);
+  const timeval limit{.tv_sec = micros / 1'000'000, .tv_usec = micros % 1'000'000};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
 }  // namespace
 
-Result<Client> Client::connect(const std::string& socket_path) {
+Result<Client> Client::connect(const std::string& socket_path, std::optional<base::Duration> longest) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (socket_path.size() >= sizeof address.sun_path) {
@@ -86,8 +95,10 @@ Result<Client> Client::connect(const std::string& socket_path) {
   socket_path.copy(address.sun_path, socket_path.size());
   os::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return base::errno_error("make a socket", errno);
+  if (longest) limit_sending(socket, *longest);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     const int fault = errno;
+    if (fault == EAGAIN) return no_answer();
     Error refused = base::errno_error("connect to weftd at " + socket_path, fault);
     refused.code = fault == EACCES || fault == EPERM ? Code::Denied : Code::Unavailable;
     return refused;
@@ -97,7 +108,7 @@ Result<Client> Client::connect(const std::string& socket_path) {
 
 Result<Json> Client::call(std::string_view method, const Json& request, std::optional<base::Duration> deadline) {
   if (!socket_.valid()) return closed();
-  deadline_ = deadline ? std::optional(boot_now() + *deadline) : std::nullopt;
+  allow(deadline);
   const auto exchange = [&]() -> Result<Json> {
     TRY_VOID(send(method, request, ""));
     const Head head = TRY(receive_head());
@@ -114,11 +125,17 @@ Result<Json> Client::call(std::string_view method, const Json& request, std::opt
   return answer;
 }
 
-Result<> Client::stream(std::string_view method, const Json& request, const std::function<Next(const Json&)>& each) {
+void Client::allow(std::optional<base::Duration> longest) {
+  deadline_ = longest ? std::optional(boot_now() + *longest) : std::nullopt;
+}
+
+Result<> Client::stream(std::string_view method, const Json& request, const std::function<Next(const Json&)>& each,
+                        std::optional<base::Duration> deadline) {
   if (!socket_.valid()) return closed();
-  deadline_.reset();
+  allow(deadline);
   TRY_VOID(send(method, request, ""));
   const Head head = TRY(receive_head());
+  allow({});
   if (!head.chunked) {
     const std::string body = TRY(receive_body(head));
     const Json answer = TRY(parse(body));
@@ -142,9 +159,10 @@ Result<> Client::stream(std::string_view method, const Json& request, const std:
   return {};
 }
 
-Result<os::Fd> Client::upgrade(std::string_view method, const Json& request) && {
+Result<os::Fd> Client::upgrade(std::string_view method, const Json& request,
+                               std::optional<base::Duration> deadline) && {
   if (!socket_.valid()) return closed();
-  deadline_.reset();
+  allow(deadline);
   TRY_VOID(send(method, request, "Connection: Upgrade\r\nUpgrade: weft-frames\r\n"));
   read_size_ = 1;  // what follows the head belongs to the stream
   const Head head = TRY(receive_head());
@@ -168,6 +186,8 @@ Result<> Client::send(std::string_view method, const Json& request, std::string_
       sent += static_cast<size_t>(count);
     } else if (errno == EPIPE || errno == ECONNRESET) {
       return {};  // it may have answered why before it closed
+    } else if (errno == EAGAIN) {
+      return no_answer();
     } else if (errno != EINTR) {
       return base::errno_error("write to weftd", errno);
     }
@@ -182,7 +202,7 @@ Result<> Client::fill() {
       const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
       pollfd waiting{.fd = socket_.get(), .events = POLLIN, .revents = 0};
       const int ready = ms <= 0 ? 0 : ::poll(&waiting, 1, static_cast<int>(std::min<int64_t>(ms, 1'000'000'000)));
-      if (ready == 0) return error(Code::TimedOut, "weftd has not answered in time");
+      if (ready == 0) return no_answer();
       if (ready < 0 && errno == EINTR) continue;
     }
     if (start_ != 0) {

@@ -15,22 +15,27 @@
 
 namespace weft::api {
 
+// What TimedOut says when weftd itself says nothing.
+inline constexpr std::string_view kNoAnswer = "weftd has not answered in time";
+
 class Client {
  public:
   using Json = nlohmann::ordered_json;  // fields stand as weftd wrote them: in the schema's order
   // Whether to go on with a stream.
   enum class Next { Item, Stop };
 
-  // Unavailable: nobody listens there.
-  static Result<Client> connect(const std::string& socket_path);
+  // Unavailable: nobody listens there. TimedOut: so many wait there already that it
+  // didn't come about; `longest` is how long the socket takes anything at most.
+  static Result<Client> connect(const std::string& socket_path, std::optional<base::Duration> longest = {});
 
   // "Vpcs/Create". The answer, or the error that weftd gave. Without a deadline it
   // waits for as long as weftd takes. TimedOut closes the connection.
   Result<Json> call(std::string_view method, const Json& request, std::optional<base::Duration> deadline = {});
-  // Calls back for each item until the stream ends.
-  Result<> stream(std::string_view method, const Json& request, const std::function<Next(const Json&)>& each);
+  // Calls back for each item until the stream ends. The deadline is for its beginning.
+  Result<> stream(std::string_view method, const Json& request, const std::function<Next(const Json&)>& each,
+                  std::optional<base::Duration> deadline = {});
   // The connection carries raw bytes from here on; the client is spent.
-  Result<os::Fd> upgrade(std::string_view method, const Json& request) &&;
+  Result<os::Fd> upgrade(std::string_view method, const Json& request, std::optional<base::Duration> deadline = {}) &&;
 
  private:
   explicit Client(os::Fd socket) : socket_(std::move(socket)) {}
@@ -50,6 +55,7 @@ class Client {
   // Absent: the last chunk has come.
   Result<std::optional<std::string>> take_chunk();
   Result<> fill();
+  void allow(std::optional<base::Duration> longest);
 
   static constexpr size_t kReadSize = 64 << 10;
 

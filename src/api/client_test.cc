@@ -171,6 +171,33 @@ TEST(Client, GivesUpAtTheDeadline) {
   ::rmdir(folder);
 }
 
+TEST(Client, GivesUpWhereNobodyTakesConnections) {
+  char folder[] = "/tmp/weft-client-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  const std::string path = std::string(folder) + "/sock";
+  const os::Fd silent(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(silent.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(silent.get(), 1), 0);
+  constexpr auto kLongest = std::chrono::milliseconds(50);
+  std::vector<Client> waiting;
+  auto client = Client::connect(path, kLongest);
+  while (client.ok() && waiting.size() < 10) {
+    waiting.push_back(*std::move(client));
+    client = Client::connect(path, kLongest);
+  }
+  ASSERT_FALSE(client.ok());
+  EXPECT_EQ(client.error().code, Code::TimedOut);
+  ASSERT_FALSE(waiting.empty());
+  const auto each = [](const Json&) { return Client::Next::Item; };
+  EXPECT_EQ(waiting[0].stream("A/B", Json::object(), each, kLongest).error().code, Code::TimedOut);
+  EXPECT_EQ(std::move(waiting[0]).upgrade("A/B", Json::object(), kLongest).error().code, Code::TimedOut);
+  ::unlink(path.c_str());
+  ::rmdir(folder);
+}
+
 TEST(Client, SaysThatNobodyListens) {
   const auto made = Client::connect("/nonexistent/weft.sock");
   ASSERT_FALSE(made.ok());

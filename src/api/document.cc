@@ -1,7 +1,9 @@
 #include "api/document.h"
 
 #include <algorithm>
+#include <span>
 
+#include "api/later.h"
 #include "api/settle.h"
 #include "base/text.h"
 #include "schema/yaml.h"
@@ -26,11 +28,34 @@ Result<std::string> text_field(const Json& tree, const char* field) {
   return found->get<std::string>();
 }
 
+Error not_yet(std::string_view word, std::string field) {
+  return Error{.code = Code::Usage, .what = fmt::format("{}: not in this version", word), .field = std::move(field)};
+}
+
+std::span<const std::string_view> later_fields(const v1::VpcSpec&) { return kLaterOfVpc; }
+std::span<const std::string_view> later_fields(const v1::SubnetSpec&) { return kLaterOfSubnet; }
+std::span<const std::string_view> later_fields(const v1::TniSpec&) { return kLaterOfTni; }
+std::span<const std::string_view> later_fields(const v1::WorkloadSpec&) { return kLaterOfWorkload; }
+std::span<const std::string_view> later_fields(const google::protobuf::Message&) { return {}; }
+
+Result<> check_later(const Json& spec, std::span<const std::string_view> later) {
+  if (!spec.is_object()) return {};
+  for (const auto& [field, value] : spec.items()) {
+    std::string flag = field;
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    if (is_among(later, flag)) return not_yet(field, field);
+  }
+  return {};
+}
+
 template <class Spec>
 Result<> add(const Json& tree, std::string where, std::string name, std::vector<Document<Spec>>& into) {
   Document<Spec> document{.where = std::move(where), .name = std::move(name), .spec = {}};
   const auto spec = tree.find("spec");
-  if (spec != tree.end() && !spec->is_null()) TRY_VOID(schema::read_json(*spec, document.spec).in_field("spec"));
+  if (spec != tree.end() && !spec->is_null()) {
+    TRY_VOID(check_later(*spec, later_fields(document.spec)).in_field("spec"));
+    TRY_VOID(schema::read_json(*spec, document.spec).in_field("spec"));
+  }
   into.push_back(std::move(document));
   return {};
 }
@@ -59,6 +84,7 @@ Result<> add_document(const std::string& file, const schema::YamlDocument& docum
   if (kind == "pl") return add_to(into.prefix_lists);
   if (kind == "tni") return add_to(into.tnis);
   if (kind == "workload") return add_to(into.workloads);
+  if (is_among(kLaterNouns, kind)) return not_yet(kind, "kind").within(place);
   return Error{.code = Code::Usage,
                .what = fmt::format("{}: {} is not one of {}", place, printable(kind), kKinds),
                .field = "kind"};
@@ -76,34 +102,6 @@ Result<std::vector<schema::YamlDocument>> parse_file(std::string_view text) {
   if (!tree.is_array()) tree = Json::array({std::move(tree)});
   for (Json& document : tree) documents.push_back({.tree = std::move(document), .line = 1});
   return documents;
-}
-
-// VPC/NAME as a document's name: the VPC goes into the spec.
-template <class Spec>
-Result<Document<Spec>> split_vpc(Document<Spec> document) {
-  const size_t slash = document.name.find('/');
-  if (slash == std::string::npos) return document;
-  const std::string vpc = document.name.substr(0, slash);
-  if (!document.spec.vpc().empty() && document.spec.vpc() != vpc) {
-    return Error{
-        .code = Code::Usage,
-        .what = fmt::format("{} contradicts the name {}", printable(document.spec.vpc()), printable(document.name)),
-        .field = "vpc"};
-  }
-  document.spec.set_vpc(vpc);
-  document.name = document.name.substr(slash + 1);
-  return document;
-}
-
-Document<v1::TniSpec> split_vpc(Document<v1::TniSpec> document) {
-  const size_t slash = document.name.find('/');
-  if (slash == std::string::npos) return document;
-  const std::string& subnet = document.spec.subnet();
-  if (!subnet.empty() && subnet.find('/') == std::string::npos && !model::SubnetId::looks_like(subnet)) {
-    document.spec.set_subnet(document.name.substr(0, slash + 1) + subnet);
-  }
-  document.name = document.name.substr(slash + 1);
-  return document;
 }
 
 }  // namespace
@@ -128,22 +126,22 @@ class Application {
     return note(settle_prefix_list(draft_, d.name, d.spec, IfThere::Change));
   }
   Result<> operator()(const Document<v1::SubnetSpec>& d) {
-    const auto split = TRY(split_vpc(d));
-    return note(settle_subnet(draft_, split.name, split.spec, IfThere::Change));
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    return note(settle_subnet(draft_, placed.name, placed.spec, IfThere::Change));
   }
   Result<> operator()(const Document<v1::GroupSpec>& d) {
-    const auto split = TRY(split_vpc(d));
-    return note(settle_group(draft_, split.name, split.spec, IfThere::Change));
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    return note(settle_group(draft_, placed.name, placed.spec, IfThere::Change));
   }
   Result<> rules(const Document<v1::GroupSpec>& d) {
-    const auto split = TRY(split_vpc(d));
-    const auto vpc = TRY(resolve_vpc_or_default(draft_, split.spec.vpc()));
-    const auto group = TRY(resolve_group(draft_, split.name, {.vpc = vpc}));
-    return settle_rules(draft_, group, split.spec);
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    const auto vpc = TRY(resolve_vpc_or_default(draft_, placed.spec.vpc()));
+    const auto group = TRY(resolve_group(draft_, placed.name, {.vpc = vpc}));
+    return settle_rules(draft_, group, placed.spec);
   }
   Result<> operator()(const Document<v1::TniSpec>& d) {
-    const auto split = split_vpc(d);
-    return note(settle_tni(draft_, split.name, split.spec, IfThere::Change));
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    return note(settle_tni(draft_, placed.name, placed.spec, IfThere::Change));
   }
   Result<> operator()(const Document<v1::WorkloadSpec>& d) {
     if (d.name.empty()) return Error{.code = Code::Usage, .what = "a workload in a file has a name", .field = "name"};

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/document.h"
+#include "api/resolve.h"
 #include "api/settle_text.h"
 #include "api/view.h"
 #include "schema/text.h"
@@ -25,19 +26,27 @@ std::string text_or_none(const std::optional<T>& value) {
   return value ? value->text() : "none";
 }
 
+// Every machine makes a default VPC before anybody asks, with a random IPv6 range:
+// what stands there already can't have the one of here.
+template <class T>
+std::string text6_of(const std::optional<T>& value, const model::Vpc& vpc) {
+  return value && vpc.name == kDefaultName ? "auto" : text_or_none(value);
+}
+
 v1::VpcSpec spec_of(const model::Vpc& vpc) {
   v1::VpcSpec spec;
   for (const net::Prefix& range : vpc.cidrs) spec.add_cidrs(range.text());
-  spec.set_cidr6(text_or_none(vpc.cidr6));
+  spec.set_cidr6(text6_of(vpc.cidr6, vpc));
   spec.set_internet(static_cast<v1::Internet>(vpc.internet));
   return spec;
 }
 
 v1::SubnetSpec spec_of(const model::State& state, const model::Subnet& subnet) {
   v1::SubnetSpec spec;
-  spec.set_vpc(state.get(subnet.vpc).name);
+  const model::Vpc& vpc = state.get(subnet.vpc);
+  spec.set_vpc(vpc.name);
   spec.set_cidr(subnet.cidr.text());
-  spec.set_cidr6(text_or_none(subnet.cidr6));
+  spec.set_cidr6(text6_of(subnet.cidr6, vpc));
   return spec;
 }
 
@@ -83,7 +92,7 @@ v1::TniSpec spec_of(const model::State& state, const model::Tni& tni) {
   spec.set_subnet(subnet_name(state, tni.subnet));
   spec.set_ip(tni.ip.text());
   for (const net::Address& address : tni.secondary) spec.add_secondary(address.text());
-  spec.set_ip6(text_or_none(tni.ip6));
+  spec.set_ip6(text6_of(tni.ip6, state.get(tni.vpc)));
   for (const model::GroupId& group : tni.groups) spec.add_groups(state.get(group).name);
   spec.set_source_check(static_cast<v1::SourceCheck>(tni.source_check));
   if (tni.timeouts != model::FlowTimeouts{}) {

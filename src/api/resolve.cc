@@ -105,6 +105,33 @@ void look_up(const Draft& draft, std::string_view text, std::vector<model::AnyId
   }
 }
 
+// The word in front of the colon.
+template <class Tag>
+std::string_view kind_of(const base::Id<Tag>&) {
+  return Tag::kPrefix;
+}
+std::string_view kind_of(const model::MachineId&) { return "machine"; }
+std::string_view kind_of(const model::WorkloadId&) { return "workload"; }
+
+// KIND:NAME or KIND:VPC/NAME, which is nobody else's.
+std::string full_name(const Draft& draft, const model::AnyId& any) {
+  return std::visit(
+      [&](const auto& id) {
+        const auto& object = draft.get(id);
+        if constexpr (requires {
+                        object.vpc;
+                        object.name;
+                      }) {
+          return fmt::format("{}:{}/{}", kind_of(id), draft.get(object.vpc).name, object.name);
+        } else if constexpr (requires { object.name; }) {
+          return fmt::format("{}:{}", kind_of(id), object.name);
+        } else {
+          return id.text;
+        }
+      },
+      any);
+}
+
 }  // namespace
 
 Result<model::VpcId> resolve_vpc(const Draft& draft, std::string_view text) {
@@ -162,9 +189,9 @@ Result<model::AnyId> resolve_any(const Draft& draft, std::string_view text) {
   if (kind.empty() || kind == "machine") look_up<model::MachineTag>(draft, name, found);
   if (found.size() == 1) return found.front();
   if (found.empty()) return error(Code::NotFound, "there is nothing called {}", printable(text));
-  std::string ids;
-  for (const model::AnyId& id : found) ids += (ids.empty() ? "" : ", ") + model::text_of(id);
-  return error(Code::Usage, "{} names more than one object: {}", printable(text), ids);
+  std::string candidates;
+  for (const model::AnyId& id : found) candidates += (candidates.empty() ? "" : ", ") + full_name(draft, id);
+  return error(Code::Usage, "{} names more than one object: {}", printable(text), candidates);
 }
 
 }  // namespace weft::api

@@ -72,7 +72,10 @@ TEST_F(DiagnosisTest, ExplainWalksTheIds) {
   EXPECT_EQ(relations["attached to"], 1);
   EXPECT_EQ(relations["by the rule"], 3);
   // The workload and its TNI have one name.
-  EXPECT_EQ(refused("Diagnosis/Explain", R"({"object":"web"})").code, Code::Usage);
+  const Error both = refused("Diagnosis/Explain", R"({"object":"web"})");
+  EXPECT_EQ(both.code, Code::Usage);
+  EXPECT_EQ(both.what, "'web' names more than one object: tni:default/web, workload:web");
+  EXPECT_EQ(call("Diagnosis/Explain", R"({"object":"tni:default/web"})")["kind"], "tni");
   EXPECT_EQ(call("Diagnosis/Explain", R"({"object":"workload:web"})")["kind"], "w");
   call("Vpcs/Create", R"({"name":"shop","cidrs":["10.0.0.0/16"]})");
   EXPECT_EQ(refused("Diagnosis/Explain", R"({"object":"sg:default"})").code, Code::Usage);

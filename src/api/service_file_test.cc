@@ -7,6 +7,7 @@ using base::Code;
 
 class FileTest : public ApiTest {
  public:
+  using ApiTest::ApiTest;
   static std::string request(const std::string& text) {
     return Json{{"files", {{{"name", "shop.yaml"}, {"text", text}}}}}.dump();
   }
@@ -138,6 +139,11 @@ TEST_F(FileTest, RefusesWithPlaceAndFieldAndChangesNothing) {
       {"kind: vpc\nname: x\nspec: {cidrs: [10.0.0.0/99]}\n", Code::Usage, "spec.cidrs[0]", "shop.yaml:1: vpc 'x'"},
       {"kind: vpc\nname: x\nspec: {cidr: [10.0.0.0/16]}\n", Code::Usage, "spec.cidr", "there is no field"},
       {"kind: vpx\nname: x\n", Code::Usage, "kind", "'vpx' is not one of"},
+      {"kind: acl\nname: x\n", Code::Usage, "kind", "shop.yaml:1: acl: not in this version"},
+      {"kind: table\nname: a/x\nspec: {vpc: a}\n", Code::Usage, "kind", "not in this version"},
+      {"kind: workload\nname: w\nspec: {image: nginx}\n", Code::Usage, "spec.image", "'w': image: not in this version"},
+      {"kind: vpc\nname: x\nspec: {block_public: both}\n", Code::Usage, "spec.block_public", "not in this version"},
+      {"kind: tni\nname: x\nspec: {image: nginx}\n", Code::Usage, "spec.image", "there is no field"},
       {"name: x\n", Code::Usage, "kind", "missing"},
       {"kind: vpc\n", Code::Usage, "name", "missing"},
       {"kind: vpc\nname: [x]\n", Code::Usage, "name", "not text"},
@@ -178,16 +184,49 @@ TEST_F(FileTest, ExportAppliesBackToNoChange) {
   EXPECT_EQ(text.find("alpha"), std::string::npos);
 }
 
+class Elsewhere : public FileTest {
+ public:
+  Elsewhere() : FileTest(2) {}
+
+ private:
+  void TestBody() override {}
+};
+
 TEST_F(FileTest, ExportMakesTheSameElsewhere) {
   apply(kShop);
   const std::string text = call("Files/Export", R"({"vpc":"shop"})")["text"];
   EXPECT_EQ(text.find("name: default\n  spec"), std::string::npos);
-  class Elsewhere : public FileTest {
-    void TestBody() override {}
-  } other;
+  Elsewhere other;
   EXPECT_FALSE(other.apply(text)["changes"].empty());
   EXPECT_EQ(other.call("Files/Export", R"({"vpc":"shop"})")["text"].get<std::string>().size(), text.size());
   EXPECT_TRUE(other.plan(text)["changes"].empty());
+}
+
+// The default VPC is there already, with an IPv6 range of its own.
+TEST_F(FileTest, ExportOfEverythingMakesTheSameElsewhere) {
+  apply(kShop);
+  call("Workloads/Run", R"({"name":"web","command":["a"]})");
+  call("Tnis/Create", R"({"name":"spare","ips":["10.210.1.77"]})");
+  call("Tnis/Create", R"({"name":"four","ip6":"none"})");
+  const std::string text = exported();
+  Elsewhere other;
+  const auto range = [](FileTest& of, const char* vpc) {
+    return of.call("Vpcs/Get", Json{{"name", vpc}}.dump())["cidr6"].get<std::string>();
+  };
+  const std::string before = range(other, "default");
+  EXPECT_NE(range(*this, "default"), before);
+  EXPECT_FALSE(other.apply(text)["changes"].empty());
+  EXPECT_EQ(range(other, "default"), before);
+  EXPECT_EQ(range(other, "shop"), range(*this, "shop"));
+  const auto tni = [](FileTest& of, const char* name) { return of.call("Tnis/Get", Json{{"name", name}}.dump()); };
+  for (const char* name : {"default/web", "default/spare", "shop/db"}) {
+    EXPECT_EQ(tni(other, name)["ip"], tni(*this, name)["ip"]) << name;
+  }
+  EXPECT_TRUE(tni(other, "default/spare")["ip6"].get<std::string>().starts_with(before.substr(0, 14)));
+  EXPECT_FALSE(tni(other, "default/four").contains("ip6"));
+  EXPECT_TRUE(other.plan(text)["changes"].empty()) << other.plan(text)["changes"].dump(1);
+  EXPECT_EQ(other.exported().size(), text.size());
+  EXPECT_TRUE(plan(other.exported())["changes"].empty());
 }
 
 // Random networks, made by single requests: their export applies back to nothing.

@@ -20,8 +20,9 @@ Result<v1::Created> create_group(Draft& draft, const v1::GroupCreateRequest& req
   spec.set_vpc(request.vpc());
   spec.set_on_revoke(request.on_revoke());
   spec.set_description(request.description());
-  const auto id = TRY(settle_group(draft, request.name(), spec, IfThere::Same));
-  return created(id.text, request.name());
+  const auto placed = TRY(place(draft, request.name(), spec));
+  const auto id = TRY(settle_group(draft, placed.name, placed.spec, IfThere::Same));
+  return created(id.text, placed.name);
 }
 
 Result<v1::Changed> set_group(Draft& draft, const v1::GroupSetRequest& request) {
@@ -110,10 +111,11 @@ Result<v1::GroupListAnswer> list_groups(const Asked& asked, const v1::ListReques
   v1::GroupListAnswer answer;
   if (request.vpc().empty()) {
     for (const auto& [id, group] : state.all<model::Group>()) *answer.add_items() = view(state, group);
-    return answer;
+  } else {
+    const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
+    for (const model::GroupId& id : state.groups_of(vpc)) *answer.add_items() = view(state, state.get(id));
   }
-  const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
-  for (const model::GroupId& id : state.groups_of(vpc)) *answer.add_items() = view(state, state.get(id));
+  sort_by_name(*answer.mutable_items());
   return answer;
 }
 
@@ -157,6 +159,7 @@ Result<v1::PrefixListListAnswer> list_prefix_lists(const Asked& asked, const v1:
   v1::PrefixListListAnswer answer;
   const model::State& state = asked.backend.state();
   for (const auto& [id, list] : state.all<model::PrefixList>()) *answer.add_items() = view(state, list);
+  sort_by_name(*answer.mutable_items());
   return answer;
 }
 

@@ -90,6 +90,9 @@ TEST_F(GroupTest, RefusesBadRules) {
       {R"({"group":"db","traffic":"tcp","peer":"10.0.0.0/8","until":"2001-01-01T00:00:00Z"})", Code::Usage, "until"},
       {R"({"group":"db","traffic":"tcp","peer":"10.0.0.0/8","until":"2100-01-01T00:00:00Z","for":"1h"})", Code::Usage,
        "until"},
+      {R"({"group":"db","traffic":"icmp","peer":"::/0"})", Code::Usage, "traffic"},
+      {R"({"group":"db","traffic":"1","peer":"2001:db8::1/128"})", Code::Usage, "traffic"},
+      {R"({"group":"db","traffic":"icmpv6:128","peer":"10.0.0.0/8"})", Code::Usage, "traffic"},
       {R"({"group":"db","direction":"up","traffic":"tcp","peer":"10.0.0.0/8"})", Code::Usage, "direction"},
       {R"({"group":"db","traffic":"tcp","peer":"10.0.0.0/8","description":"a\u0000b"})", Code::Usage, "description"},
   };
@@ -98,6 +101,32 @@ TEST_F(GroupTest, RefusesBadRules) {
     EXPECT_EQ(told.code, each.code) << each.request << told.what;
     EXPECT_EQ(told.field, each.field) << each.request << told.what;
   }
+}
+
+TEST_F(GroupTest, IcmpIsOfOneFamily) {
+  const auto allow = [&](const char* traffic, const char* peer) {
+    return Json{{"group", "db"}, {"traffic", traffic}, {"peer", peer}}.dump();
+  };
+  EXPECT_EQ(refused("Groups/Allow", allow("icmp", "::/0")).what, "icmp is never of IPv6: with ::/0 write icmpv6");
+  EXPECT_EQ(refused("Groups/Allow", allow("icmpv6:128", "10.0.0.0/8")).what,
+            "icmpv6:128 is never of IPv4: with 10.0.0.0/8 write icmp, whose types differ");
+  for (const auto& [traffic, peer] : std::vector<std::pair<const char*, const char*>>{
+           {"icmp", "0.0.0.0/0"}, {"icmpv6", "::/0"}, {"icmp", "sg:web"}, {"icmpv6", "sg:web"}, {"all", "::/0"}}) {
+    call("Groups/Allow", allow(traffic, peer));
+  }
+}
+
+TEST_F(GroupTest, ARuleThatWasAgreedBeforeItWasRefusedStays) {
+  model::Rule rule;
+  rule.id = model::RuleId{"sgr-0000000000000007"};
+  rule.group = model::GroupId{call("Groups/Get", R"({"name":"db"})")["id"]};
+  rule.traffic.protocol = model::kIcmp;
+  rule.peer = net::Prefix::any(net::Family::V6);
+  model::State state = backend_.state();
+  EXPECT_FALSE(state.apply({.at = {}, .actor = {}, .operations = {model::Put{rule}}}).ok());
+  ASSERT_TRUE(state.replay({.at = {}, .actor = {}, .operations = {model::Put{rule}}}).ok());
+  rule.description = "from long ago";
+  EXPECT_TRUE(state.apply({.at = {}, .actor = {}, .operations = {model::Put{rule}}}).ok());
 }
 
 TEST_F(GroupTest, RevokesSeveralOrNone) {

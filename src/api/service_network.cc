@@ -37,6 +37,7 @@ Result<v1::VpcListAnswer> list_vpcs(const Asked& asked, const v1::VpcListRequest
   v1::VpcListAnswer answer;
   const model::State& state = asked.backend.state();
   for (const auto& [id, vpc] : state.all<model::Vpc>()) *answer.add_items() = view(state, vpc);
+  sort_by_name(*answer.mutable_items());
   return answer;
 }
 
@@ -60,8 +61,9 @@ Result<v1::Created> create_subnet(Draft& draft, const v1::SubnetCreateRequest& r
   spec.set_vpc(request.vpc());
   spec.set_cidr(request.cidr());
   spec.set_cidr6(request.cidr6());
-  const auto id = TRY(settle_subnet(draft, request.name(), spec, IfThere::Same));
-  return created(id.text, request.name());
+  const auto placed = TRY(place(draft, request.name(), spec));
+  const auto id = TRY(settle_subnet(draft, placed.name, placed.spec, IfThere::Same));
+  return created(id.text, placed.name);
 }
 
 Result<v1::Changed> set_subnet(Draft& draft, const v1::SubnetSetRequest& request) {
@@ -80,10 +82,11 @@ Result<v1::SubnetListAnswer> list_subnets(const Asked& asked, const v1::ListRequ
   v1::SubnetListAnswer answer;
   if (request.vpc().empty()) {
     for (const auto& [id, subnet] : state.all<model::Subnet>()) *answer.add_items() = view(state, subnet);
-    return answer;
+  } else {
+    const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
+    for (const model::SubnetId& id : state.subnets_of(vpc)) *answer.add_items() = view(state, state.get(id));
   }
-  const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
-  for (const model::SubnetId& id : state.subnets_of(vpc)) *answer.add_items() = view(state, state.get(id));
+  sort_by_name(*answer.mutable_items());
   return answer;
 }
 

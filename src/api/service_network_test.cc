@@ -22,6 +22,43 @@ TEST_F(NetworkTest, AVpcComesWithItsGroupAndAnIpv6Range) {
   EXPECT_EQ(call("Vpcs/List", "{}")["items"].size(), 2u);  // and the default VPC
 }
 
+TEST_F(NetworkTest, ListsStandInTheOrderOfNames) {
+  for (const char* vpc : {"shop", "lab", "zoo", "bar"}) {
+    const std::string name = vpc;
+    call("Vpcs/Create", R"({"cidrs":["10.0.0.0/16"],"name":")" + name + R"("})");
+    call("Subnets/Create", R"({"name":"web","cidr":"10.0.2.0/24","vpc":")" + name + R"("})");
+    call("Subnets/Create", R"({"name":"app","cidr":"10.0.1.0/24","vpc":")" + name + R"("})");
+    call("Groups/Create", R"({"name":"app","vpc":")" + name + R"("})");
+    call("Tnis/Create", R"({"name":"web","subnet":")" + name + R"(/app"})");
+    call("Tnis/Create", R"({"name":"db","subnet":")" + name + R"(/web"})");
+    call("PrefixLists/Create", R"({"prefixes":["192.0.2.0/24"],"name":")" + name + R"("})");
+    call("Workloads/Run", R"({"command":["a"],"name":")" + name + R"("})");
+  }
+  const auto names = [&](const char* method, const char* request) {
+    std::string all;
+    const Json answer = call(method, request);
+    for (const Json& item : answer["items"]) {
+      const std::string vpc = item.value("vpc_name", "");
+      all += (all.empty() ? "" : " ") + (vpc.empty() ? "" : vpc + "/") + item["name"].get<std::string>();
+    }
+    return all;
+  };
+  EXPECT_EQ(names("Vpcs/List", "{}"), "bar default lab shop zoo");
+  EXPECT_EQ(names("Subnets/List", "{}"),
+            "bar/app bar/web default/default lab/app lab/web shop/app shop/web zoo/app zoo/web");
+  EXPECT_EQ(names("Subnets/List", R"({"vpc":"lab"})"), "lab/app lab/web");
+  EXPECT_EQ(names("Groups/List", "{}"),
+            "bar/app bar/default default/default lab/app lab/default shop/app shop/default zoo/app zoo/default");
+  EXPECT_EQ(names("Groups/List", R"({"vpc":"zoo"})"), "zoo/app zoo/default");
+  EXPECT_EQ(names("Tnis/List", R"({"vpc":"shop"})"), "shop/db shop/web");
+  EXPECT_EQ(names("Tnis/List", "{}"),
+            "bar/db bar/web default/alpha default/bar default/lab default/shop default/zoo lab/db lab/web shop/db "
+            "shop/web zoo/db zoo/web");
+  EXPECT_EQ(names("PrefixLists/List", "{}"), "bar lab shop zoo");
+  EXPECT_EQ(names("Workloads/List", R"({"all":true})"), "alpha bar lab shop zoo");
+  EXPECT_EQ(call("Groups/Get", R"({"name":"shop/default"})")["members"], Json({"db", "web"}));
+}
+
 TEST_F(NetworkTest, CreateAgainIsTheSameOrAConflict) {
   const std::string request = R"({"name":"shop","cidrs":["10.0.0.0/16"]})";
   const std::string id = id_of("Vpcs/Create", request);
@@ -119,6 +156,46 @@ TEST_F(NetworkTest, ASubnetTellsWhatItHas) {
   EXPECT_EQ(subnet["tnis"], 1);
   EXPECT_EQ(subnet["vpc_name"], "shop");
   EXPECT_EQ(subnet["blocks"], Json({"10.0.1.4/32"}));
+}
+
+TEST_F(NetworkTest, ANameMaySayItsVpc) {
+  const std::string shop = id_of("Vpcs/Create", R"({"name":"shop","cidrs":["10.0.0.0/16"]})");
+  call("Vpcs/Create", R"({"name":"lab","cidrs":["10.0.0.0/16"]})");
+  const std::string subnet = R"({"cidr":"10.0.1.0/24","name":"shop/app")";
+  const Json made = call("Subnets/Create", subnet + "}");
+  EXPECT_EQ(made["name"], "app");
+  EXPECT_EQ(call("Subnets/Get", R"({"name":"shop/app"})")["vpc"], shop);
+  EXPECT_EQ(call("Subnets/Create", subnet + R"(,"vpc":"shop"})")["id"], made["id"]);
+  EXPECT_EQ(call("Subnets/Create", subnet + R"(,"vpc":")" + shop + R"("})")["id"], made["id"]);
+  EXPECT_EQ(call("Groups/Create", R"({"name":"shop/web"})")["name"], "web");
+  EXPECT_EQ(call("Groups/Get", R"({"name":"shop/web"})")["vpc"], shop);
+  EXPECT_EQ(call("Tnis/Create", R"({"name":"shop/db","subnet":"app"})")["name"], "db");
+  EXPECT_EQ(call("Tnis/Get", R"({"name":"shop/db"})")["subnet_name"], "app");
+  call("Tnis/Create", R"({"name":"default/db"})");
+  EXPECT_EQ(call("Tnis/Get", R"({"name":"default/db"})")["subnet_name"], "default");
+
+  struct Case {
+    const char* method;
+    const char* request;
+    Code code;
+    const char* field;
+  };
+  const Case cases[] = {
+      {"Subnets/Create", R"({"name":"shop/x","vpc":"lab","cidr":"10.0.2.0/24"})", Code::Usage, "vpc"},
+      {"Subnets/Create", R"({"name":"nowhere/x","cidr":"10.0.2.0/24"})", Code::NotFound, "vpc"},
+      {"Subnets/Create", R"({"name":"shop/","cidr":"10.0.2.0/24"})", Code::Usage, "name"},
+      {"Subnets/Create", R"({"name":"shop/a/b","cidr":"10.0.2.0/24"})", Code::Usage, "name"},
+      {"Groups/Create", R"({"name":"shop/x","vpc":"lab"})", Code::Usage, "vpc"},
+      {"Tnis/Create", R"({"name":"lab/x","subnet":"shop/app"})", Code::Usage, "subnet"},
+      {"Tnis/Create", R"({"name":"lab/x","subnet":"app"})", Code::Usage, "subnet"},
+      {"Tnis/Create", R"({"name":"lab/x"})", Code::NotFound, "subnet"},
+      {"Tnis/Create", R"({"name":"nowhere/x","subnet":"app"})", Code::NotFound, "name"},
+  };
+  for (const Case& each : cases) {
+    const Error told = refused(each.method, each.request);
+    EXPECT_EQ(told.code, each.code) << each.request << told.what;
+    EXPECT_EQ(told.field, each.field) << each.request << told.what;
+  }
 }
 
 TEST_F(NetworkTest, NamesAreUniqueInAVpcOnly) {

@@ -23,8 +23,9 @@ Result<v1::Created> create(Draft& draft, const v1::TniCreateRequest& request) {
   spec.set_ip6(request.ip6());
   *spec.mutable_groups() = request.groups();
   spec.set_source_check(request.source_check());
-  const auto id = TRY(settle_tni(draft, request.name(), spec, IfThere::Same));
-  return created(id.text, request.name());
+  const auto placed = TRY(place(draft, request.name(), spec));
+  const auto id = TRY(settle_tni(draft, placed.name, placed.spec, IfThere::Same));
+  return created(id.text, placed.name);
 }
 
 Result<> check_movable(const Draft& draft, const model::Tni& tni) {
@@ -104,12 +105,13 @@ Result<v1::TniListAnswer> list(const Asked& asked, const v1::ListRequest& reques
   v1::TniListAnswer answer;
   if (request.vpc().empty()) {
     for (const auto& [id, tni] : state.all<model::Tni>()) *answer.add_items() = view(asked.backend, tni);
-    return answer;
+  } else {
+    const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
+    for (const model::SubnetId& subnet : state.subnets_of(vpc)) {
+      for (const model::TniId& id : state.tnis_of(subnet)) *answer.add_items() = view(asked.backend, state.get(id));
+    }
   }
-  const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
-  for (const model::SubnetId& subnet : state.subnets_of(vpc)) {
-    for (const model::TniId& id : state.tnis_of(subnet)) *answer.add_items() = view(asked.backend, state.get(id));
-  }
+  sort_by_name(*answer.mutable_items());
   return answer;
 }
 

@@ -103,6 +103,7 @@ Result<v1::WorkloadListAnswer> list(const Asked& asked, const v1::WorkloadListRe
       *answer.add_items() = view(asked.backend, asked.caller, workload);
     }
   }
+  sort_by_name(*answer.mutable_items());
   return answer;
 }
 

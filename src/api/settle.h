@@ -16,6 +16,17 @@ enum class IfThere {
   Change,  // a file: it becomes what the spec says
 };
 
+// What is made in a VPC is called NAME or VPC/NAME: then the spec may leave the VPC
+// away, but not name another one.
+template <class Spec>
+struct Placed {
+  std::string name;
+  Spec spec;
+};
+Result<Placed<v1::SubnetSpec>> place(const Draft& draft, const std::string& name, const v1::SubnetSpec& spec);
+Result<Placed<v1::GroupSpec>> place(const Draft& draft, const std::string& name, const v1::GroupSpec& spec);
+Result<Placed<v1::TniSpec>> place(const Draft& draft, const std::string& name, const v1::TniSpec& spec);
+
 Result<model::VpcId> settle_vpc(Draft& draft, const std::string& name, const v1::VpcSpec& spec, IfThere policy);
 Result<model::SubnetId> settle_subnet(Draft& draft, const std::string& name, const v1::SubnetSpec& spec,
                                       IfThere policy);

@@ -78,7 +78,8 @@ inline Result<model::Command> founding_command(const model::MachineId& machine, 
 
 class FakeBackend : public Backend {
  public:
-  FakeBackend() {
+  // Another seed, another machine.
+  explicit FakeBackend(uint64_t seed = 1) : rng_(seed) {
     identity_ = {.instance = "weft",
                  .version = "0.1.0",
                  .service = "weftd.service",
@@ -195,7 +196,7 @@ class FakeBackend : public Backend {
   std::vector<Check> checks;
 
  private:
-  base::Rng rng_{1};
+  base::Rng rng_;
   base::WallTime now_{1'795'000'000'000'000'000};
   model::State state_;
   uint64_t revision_ = 1;
@@ -206,6 +207,8 @@ class FakeBackend : public Backend {
 class ApiTest : public testing::Test {
  public:
   using Json = schema::Json;
+
+  explicit ApiTest(uint64_t seed = 1) : backend_(seed) {}
 
   Result<Json> try_call(const std::string& name, const std::string& request, Role role = Role::Admin) {
     const Caller caller{.role = role, .actor = "uid:0"};

@@ -85,6 +85,7 @@ v1::GroupItem view_whole(const Backend& backend, const model::Group& group) {
   v1::GroupItem item = view(state, group);
   for (const model::RuleId& id : state.rules_of(group.id)) *item.add_rules() = view(backend, state.get(id));
   for (const model::TniId& id : state.tnis_of(group.id)) item.add_members(state.get(id).name);
+  std::sort(item.mutable_members()->begin(), item.mutable_members()->end());
   return item;
 }
 

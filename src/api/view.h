@@ -2,6 +2,9 @@
 // beside them: names next to ids, counts, what goes on.
 #pragma once
 
+#include <algorithm>
+#include <tuple>
+
 #include "api/backend.h"
 #include "api/caller.h"
 #include "weft/v1/diagnosis.pb.h"
@@ -30,6 +33,19 @@ v1::Event view(const Event& event);
 v1::LogLine view(const LogLine& line);
 v1::Problem view(const model::State& state, const Problem& problem);
 v1::DoctorCheck view(const Check& check);
+
+// In the order in which people look for names: the VPC's, then its own. Ids are random.
+template <class Item>
+void sort_by_name(google::protobuf::RepeatedPtrField<Item>& items) {
+  const auto key = [](const Item* item) {
+    if constexpr (requires { item->vpc_name(); }) {
+      return std::tie(item->vpc_name(), item->name(), item->id());
+    } else {
+      return std::tie(item->name(), item->id());
+    }
+  };
+  std::sort(items.pointer_begin(), items.pointer_end(), [&](const Item* a, const Item* b) { return key(a) < key(b); });
+}
 
 // "sg:web" (with the VPC where it isn't `home`), "pl:office" or the prefix.
 std::string peer_name(const model::State& state, const model::Peer& peer, const model::VpcId& home);

@@ -133,7 +133,8 @@ class Foreground {
   Result<Life> look() const {
     const auto item = scene_.door.call("Workloads/Get", {{"name", id_}});
     if (!item.ok() && item.error().code == Code::NotFound) return Life::Over;
-    if (!item.ok() && item.error().code == Code::Unavailable) return Life::Unknown;
+    const bool is_away = !item.ok() && (item.error().code == Code::Unavailable || item.error().code == Code::TimedOut);
+    if (is_away) return Life::Unknown;
     if (!item.ok()) return item.error();
     const std::string state = text_of(value_at(*item, "status.state"));
     return state == "exited" || state == "failed" ? Life::Over : Life::Running;

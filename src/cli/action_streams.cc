@@ -21,9 +21,45 @@ using Json = nlohmann::ordered_json;
 
 std::string text_at(const Json& item, std::string_view path) { return visible(text_of(value_at(item, path))); }
 
-// One item for a program: a line of JSON, or a YAML document.
-std::string structured_item(const Json& item, Format format) {
-  return format == Format::Yaml ? "---\n" + structured(item, format) : to_json_text(item, Layout::Line) + "\n";
+// Items for a program, printed as they come. What ends is an array; what goes on is
+// a line of JSON or a YAML document for each.
+class Items {
+ public:
+  explicit Items(const Scene& scene) : console_(scene.console), goes_on_(scene.given.has("follow")) {}
+
+  void add(const Json& item) {
+    const bool yaml = console_.format() == Format::Yaml;
+    const std::string line = yaml ? "" : to_json_text(item, Layout::Line);
+    if (goes_on_) {
+      console_.print(yaml ? "---\n" + structured(item, Format::Yaml) : line + "\n");
+    } else {
+      console_.print(yaml ? structured(Json::array({item}), Format::Yaml) : (some_ ? ",\n  " : "[\n  ") + line);
+    }
+    some_ = true;
+  }
+  // Closes the array, of which `all` or not all could be had.
+  void end(const Result<>& all) {
+    if (goes_on_) return;
+    if (!some_ && all.ok()) console_.print("[]\n");
+    if (some_ && console_.format() == Format::Json) console_.print("\n]\n");
+  }
+
+ private:
+  const Console& console_;
+  bool goes_on_;
+  bool some_ = false;
+};
+
+Result<int> stream_for_programs(const Scene& scene) {
+  Items items(scene);
+  const auto all =
+      scene.door.stream(scene.given.command->method, requests_of(scene.given).front(), [&](const Json& item) {
+        items.add(item);
+        return scene.console.flush();
+      });
+  items.end(all);
+  TRY_VOID(all);
+  return kDone;
 }
 
 std::string end_of(const Json& flow, const char* address, const char* port) {
@@ -55,9 +91,9 @@ using LineOf = std::string (*)(const Json&, const Console&);
 
 Result<int> stream(const Scene& scene, LineOf line_of) {
   const Console& console = scene.console;
+  if (is_for_programs(console.format())) return stream_for_programs(scene);
   TRY_VOID(scene.door.stream(scene.given.command->method, requests_of(scene.given).front(), [&](const Json& item) {
-    const bool programs = is_for_programs(console.format());
-    console.print(programs ? structured_item(item, console.format()) : line_of(item, console));
+    console.print(line_of(item, console));
     return console.flush();
   }));
   return kDone;
@@ -75,7 +111,7 @@ Result<int> flows(const Scene& scene) { return stream(scene, flow_line); }
 Result<int> events(const Scene& scene) { return stream(scene, event_line); }
 
 Result<int> logs(const Scene& scene) {
-  if (is_for_programs(scene.console.format())) return stream(scene, nullptr);
+  if (is_for_programs(scene.console.format())) return stream_for_programs(scene);
   const bool with_times = scene.given.has("timestamps");
   TRY_VOID(scene.door.stream(scene.given.command->method, requests_of(scene.given).front(), [&](const Json& line) {
     const std::string text = (with_times ? text_at(line, "time") + " " : "") + log_text(line) + "\n";

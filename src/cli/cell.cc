@@ -94,6 +94,7 @@ std::string cell_of(const Json& item, const Column& column, base::WallTime now) 
     case Form::Age: return value.is_string() ? age_of(value.get<std::string>(), now) : text_of(value);
     case Form::Words: return words_of(value);
     case Form::RunState: return run_state_of(value, now);
+    case Form::Until: return text_of(value) + (value_at(item, "expired") == true ? " (expired)" : "");
   }
   return text_of(value);
 }

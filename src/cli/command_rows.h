@@ -18,4 +18,7 @@ std::vector<Command> file_rows();
 std::vector<Command> diagnosis_rows();
 std::vector<Command> program_rows();
 
+// Of what prints items as they come.
+Flag follow_flag();
+
 }  // namespace weft::cli

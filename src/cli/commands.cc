@@ -1,19 +1,14 @@
 #include "cli/commands.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 
+#include "api/later.h"
 #include "cli/command_rows.h"
 
 namespace weft::cli {
 
 namespace {
-
-// What the contract names and this version doesn't have yet.
-constexpr std::array kLater = {"table",   "route",   "igw",     "nat",     "eip",     "acl",     "peering",
-                               "machine", "service", "publish", "ingress", "ping",    "capture", "metrics",
-                               "backup",  "restore", "support", "policy",  "cluster", "upgrade"};
 
 std::vector<Command> all_rows() {
   std::vector<Command> all;
@@ -76,6 +71,11 @@ const std::vector<Flag>& global_flags() {
        .kind = Kind::Duration,
        .help = "wait until every machine concerned enforces the change, at most so long (--wait alone: 60s)",
        .field = "-"},
+      {.name = "timeout",
+       .value = "DURATION",
+       .kind = Kind::Duration,
+       .help = "give up when weftd hasn't answered for so long (default: 30s)",
+       .field = "-"},
       {.name = "consistent",
        .kind = Kind::Switch,
        .help = "read what is agreed now, not what this machine knows of it",
@@ -108,14 +108,14 @@ const Noun* find_noun(std::string_view name) {
 }
 
 bool is_for_later(std::string_view first_word) {
-  return std::find(kLater.begin(), kLater.end(), first_word) != kLater.end();
+  return api::is_among(api::kLaterNouns, first_word) || api::is_among(api::kLaterVerbs, first_word);
 }
 
 bool applies(const Flag& global, const Command& command) {
   const bool writes = command.effect == Effect::Write || command.effect == Effect::Remove;
   if (global.name == "dry-run" || global.name == "wait") return writes;
   if (global.name == "yes") return command.effect == Effect::Remove;
-  if (global.name == "consistent") return command.effect == Effect::Read;
+  if (global.name == "consistent" || global.name == "timeout") return command.effect == Effect::Read;
   if (global.name == "socket" || global.name == "context") return command.effect != Effect::Local;
   return true;
 }

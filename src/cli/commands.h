@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ enum class Kind { Switch, Text, Number, Duration, Seconds, Size, Time, Choice, D
 // Each: one request for each value.
 enum class Count { One, Many, Each };
 enum class Need { Required, Optional };
+
+// InName: the first argument may say it instead, as VPC/NAME.
+enum class Said { ByFlag, InName };
 
 // What completion offers for a value.
 enum class Offer { Nothing, File, Folder, Vpc, Subnet, Group, PrefixList, Tni, Workload, Command };
@@ -36,6 +40,7 @@ struct Flag {
   std::string_view sends = {};     // what a switch puts there instead of true
   std::string_view excludes = {};  // flags that can't stand beside it, separated by spaces
   Need need = Need::Optional;
+  Said said = Said::ByFlag;
 };
 
 struct Argument {
@@ -53,7 +58,8 @@ struct Argument {
 // A column of a table: where in an item its text is, and whether it stands in
 // `-o table` or in `-o wide` only.
 enum class Shown { Table, Wide };
-enum class Form { Text, Age, Words, RunState };
+// Until: the item may say beside it that it has expired.
+enum class Form { Text, Age, Words, RunState, Until };
 struct Column {
   std::string_view title;
   std::string_view path;  // "limits.memory"; of a list: its elements, with commas
@@ -120,7 +126,7 @@ struct Command {
   std::string_view details = {};  // paragraphs, separated by an empty line
   std::vector<Argument> arguments = {};
   std::vector<Flag> flags = {};
-  std::vector<std::string_view> later = {};  // flags of a later version
+  std::span<const std::string_view> later = {};  // flags of a later version
   Effect effect = Effect::Read;
   std::string_view method = {};  // "Vpcs/Create"
   Answer answer = Answer::Nothing;

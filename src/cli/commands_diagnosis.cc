@@ -4,8 +4,6 @@ namespace weft::cli {
 
 namespace {
 
-Flag follow_flag() { return {.name = "follow", .letter = 'f', .kind = Kind::Switch, .help = "go on with what comes"}; }
-
 Flag since_flag() {
   return {.name = "since", .value = "DURATION", .kind = Kind::Duration, .help = "begin so long ago"};
 }
@@ -56,6 +54,13 @@ Command flows_row() {
 }
 
 }  // namespace
+
+Flag follow_flag() {
+  return {.name = "follow",
+          .letter = 'f',
+          .kind = Kind::Switch,
+          .help = "go on with what comes; as JSON it is then an object in each line, not an array"};
+}
 
 std::vector<Command> diagnosis_rows() {
   return {

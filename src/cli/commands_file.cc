@@ -49,7 +49,8 @@ std::vector<Command> file_rows() {
        .exits = "0 nothing would change|9 something would change"},
       {.name = "export",
        .summary = "print what there is, as documents that apply takes",
-       .details = "Environments of workloads are part of it, in clear.",
+       .details = "Environments of workloads are part of it, in clear. The IPv6 range of the default VPC isn't: every "
+                  "machine makes one of its own.",
        .flags = {{.name = "vpc", .value = "VPC", .help = "only this VPC and what is in it", .offer = Offer::Vpc}},
        .method = "Files/Export",
        .answer = Answer::Export,

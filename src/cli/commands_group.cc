@@ -21,8 +21,14 @@ Flag description_flag() {
 }
 
 std::vector<Column> rule_columns() {
-  return {{"ID", "id"},       {"DIRECTION", "direction"}, {"TRAFFIC", "traffic"}, {"PEER", "peer_name"},
-          {"UNTIL", "until"}, {"MODE", "mode"},           {"FLOWS", "flows"},     {"DESCRIPTION", "description"}};
+  return {{"ID", "id"},
+          {"DIRECTION", "direction"},
+          {"TRAFFIC", "traffic"},
+          {"PEER", "peer_name"},
+          {"UNTIL", "until", Shown::Table, Form::Until},
+          {"MODE", "mode"},
+          {"FLOWS", "flows"},
+          {"DESCRIPTION", "description"}};
 }
 
 Command allow_row() {
@@ -78,17 +84,20 @@ std::vector<Command> group_rows() {
       {.name = "sg create",
        .summary = "make a security group",
        .details = "Makes a group and prints its id. A new group allows nothing in and everything out.",
-       .arguments = {{.name = "NAME", .field = "name", .help = "a name that no other group of the VPC has"}},
+       .arguments = {{.name = "NAME",
+                      .field = "name",
+                      .help = "VPC/NAME or a name that no other group of the VPC has"}},
        .flags = {{.name = "vpc",
                   .value = "VPC",
-                  .help = "the VPC that it is in (default: the default VPC)",
-                  .offer = Offer::Vpc},
+                  .help = "the VPC that it is in, where the name doesn't say it (default: the default VPC)",
+                  .offer = Offer::Vpc,
+                  .said = Said::InName},
                  on_revoke_flag(),
                  description_flag()},
        .effect = Effect::Write,
        .method = "Groups/Create",
        .answer = Answer::Id,
-       .examples = {{"a group for the databases", "weft sg create db --vpc shop"}}},
+       .examples = {{"a group for the databases", "weft sg create shop/db"}}},
       {.name = "sg set",
        .summary = "change a security group",
        .arguments = {group_argument()},

@@ -1,3 +1,4 @@
+#include "api/later.h"
 #include "cli/command_rows.h"
 
 namespace weft::cli {
@@ -29,12 +30,15 @@ std::vector<Command> subnet_rows() {
        .summary = "make a subnet",
        .details = "Makes a subnet in one of the VPC's ranges and prints its id. The first four addresses and the last "
                   "one are reserved: network, router (+1), resolver (+2) and one for later use.",
-       .arguments = {{.name = "NAME", .field = "name", .help = "a name that no other subnet of the VPC has"}},
+       .arguments = {{.name = "NAME",
+                      .field = "name",
+                      .help = "VPC/NAME or a name that no other subnet of the VPC has"}},
        .flags = {{.name = "vpc",
                   .value = "VPC",
-                  .help = "the VPC that it is in",
+                  .help = "the VPC that it is in, where the name doesn't say it",
                   .offer = Offer::Vpc,
-                  .need = Need::Required},
+                  .need = Need::Required,
+                  .said = Said::InName},
                  {.name = "cidr",
                   .value = "PREFIX",
                   .help = "its IPv4 range, /16 to /28, inside one of the VPC's",
@@ -43,11 +47,11 @@ std::vector<Command> subnet_rows() {
                   .value = "PREFIX",
                   .help = "its IPv6 range: auto (the next free /64 of the VPC's, the default), none, or a /64",
                   .choices = "auto|none"}},
-       .later = {"table", "acl"},
+       .later = api::kLaterOfSubnet,
        .effect = Effect::Write,
        .method = "Subnets/Create",
        .answer = Answer::Id,
-       .examples = {{"a subnet for the databases", "weft subnet create db --vpc shop --cidr 10.1.2.0/24"}}},
+       .examples = {{"a subnet for the databases", "weft subnet create shop/db --cidr 10.1.2.0/24"}}},
       {.name = "subnet set",
        .summary = "change a subnet",
        .arguments = {subnet_argument()},
@@ -55,7 +59,7 @@ std::vector<Command> subnet_rows() {
                   .value = "PREFIX",
                   .help = "its IPv6 range: auto, none, or a /64 inside the VPC's",
                   .choices = "auto|none"}},
-       .later = {"table", "acl"},
+       .later = api::kLaterOfSubnet,
        .effect = Effect::Write,
        .method = "Subnets/Set",
        .examples = {{"give it IPv6", "weft subnet set db --cidr6 auto"}}},

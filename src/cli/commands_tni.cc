@@ -1,3 +1,4 @@
+#include "api/later.h"
 #include "cli/command_rows.h"
 
 namespace weft::cli {
@@ -28,10 +29,12 @@ Command create_row() {
       .details =
           "Makes an interface that owns its addresses, its MAC and its groups, and prints its id. It outlives the "
           "workloads that it is attached to and keeps all it owns when it moves between them.",
-      .arguments = {{.name = "NAME", .field = "name", .help = "a name that no other interface of the VPC has"}},
+      .arguments = {{.name = "NAME",
+                     .field = "name",
+                     .help = "VPC/NAME or a name that no other interface of the VPC has"}},
       .flags = {{.name = "subnet",
                  .value = "SUBNET",
-                 .help = "the subnet that its addresses are of (default: the default VPC's)",
+                 .help = "the subnet that its addresses are of (default: the one called default)",
                  .offer = Offer::Subnet},
                 {.name = "ip",
                  .value = "ADDRESS",
@@ -82,7 +85,7 @@ Command set_row() {
           .details = "What isn't named stays. --sg names all of its groups anew.",
           .arguments = {tni_argument("name")},
           .flags = set_flags(),
-          .later = {"rate-in", "rate-out", "mirror"},
+          .later = api::kLaterOfTni,
           .effect = Effect::Write,
           .method = "Tnis/Set",
           .examples = {{"two groups", "weft tni set shop/db --sg shop/db --sg shop/monitored"}}};

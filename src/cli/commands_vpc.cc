@@ -1,3 +1,4 @@
+#include "api/later.h"
 #include "cli/command_rows.h"
 
 namespace weft::cli {
@@ -50,7 +51,7 @@ std::vector<Command> vpc_rows() {
                   .help = "the IPv6 range: auto (a private /56 of its own, the default), none, or yours",
                   .choices = "auto|none"},
                  internet_flag()},
-       .later = {"tenant"},
+       .later = api::kLaterOfVpc,
        .effect = Effect::Write,
        .method = "Vpcs/Create",
        .answer = Answer::Id,
@@ -65,7 +66,7 @@ std::vector<Command> vpc_rows() {
                   .help = "a further IPv4 range",
                   .field = "add_cidrs"},
                  internet_flag()},
-       .later = {"main-table", "block-public"},
+       .later = api::kLaterOfVpc,
        .effect = Effect::Write,
        .method = "Vpcs/Set",
        .examples = {{"a second range", "weft vpc set shop --add-cidr 10.9.0.0/16"}}},

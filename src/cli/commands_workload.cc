@@ -1,3 +1,4 @@
+#include "api/later.h"
 #include "cli/command_rows.h"
 
 namespace weft::cli {
@@ -108,7 +109,7 @@ std::vector<Command> workload_rows() {
                       .offer = Offer::Command,
                       .letters = Letters::Any}},
        .flags = run_flags(),
-       .later = {"machine", "image", "vm"},
+       .later = api::kLaterOfWorkload,
        .effect = Effect::Write,
        .method = "Workloads/Run",
        .answer = Answer::Run,

@@ -66,7 +66,7 @@ std::vector<Command> workload_life_rows() {
        .summary = "print what a workload wrote",
        .details = "What it wrote on stdout is printed on stdout, what it wrote on stderr on stderr.",
        .arguments = {workload_argument(Count::One)},
-       .flags = {{.name = "follow", .letter = 'f', .kind = Kind::Switch, .help = "go on with what comes"},
+       .flags = {follow_flag(),
                  {.name = "tail",
                   .letter = 'n',
                   .value = "NUMBER",

@@ -32,8 +32,16 @@ Result<Json> checked(Json answer) {
   return answer;
 }
 
-Result<api::Client> connect(const std::string& socket) {
-  auto client = api::Client::connect(socket);
+template <class T>
+Result<T> with_advice(Result<T> outcome, const DoorOptions& options) {
+  if (outcome.ok() || outcome.error().code != Code::TimedOut || outcome.error().what != api::kNoAnswer) return outcome;
+  Error late = std::move(outcome).error();
+  late.what += options.if_late;
+  return late;
+}
+
+Result<api::Client> connect(const DoorOptions& options) {
+  auto client = with_advice(api::Client::connect(options.socket, options.longest), options);
   if (client.ok()) return client;
   Error refused = std::move(client).error();
   if (refused.code == Code::Unavailable) refused.what += " (is it running? systemctl start weftd)";
@@ -66,27 +74,28 @@ class Waiting {
 }  // namespace
 
 Result<Json> Door::call(std::string_view method, const Json& request) const {
-  auto client = TRY(connect(options_.socket));
+  auto client = TRY(connect(options_));
   const Waiting waiting(options_.waiting);
-  auto answer = TRY(client.call(method, request, options_.longest));
+  auto answer = TRY(with_advice(client.call(method, request, options_.longest), options_));
   return checked(std::move(answer));
 }
 
 Result<> Door::stream(std::string_view method, const Json& request,
                       const std::function<Result<>(const Json&)>& take) const {
-  auto client = TRY(connect(options_.socket));
+  auto client = TRY(connect(options_));
   Result<> taken;
-  TRY_VOID(client.stream(method, request, [&](const Json& item) {
+  const auto each = [&](const Json& item) {
     auto whole = checked(item);
     taken = whole.ok() ? take(*whole) : Result<>(std::move(whole).error());
     return taken.ok() ? api::Client::Next::Item : api::Client::Next::Stop;
-  }));
+  };
+  TRY_VOID(with_advice(client.stream(method, request, each, options_.longest), options_));
   return taken;
 }
 
 Result<os::Fd> Door::upgrade(std::string_view method, const Json& request) const {
-  auto client = TRY(connect(options_.socket));
-  return std::move(client).upgrade(method, request);
+  auto client = TRY(connect(options_));
+  return with_advice(std::move(client).upgrade(method, request, options_.longest), options_);
 }
 
 }  // namespace weft::cli

@@ -15,7 +15,8 @@ namespace weft::cli {
 
 struct DoorOptions {
   std::string socket;
-  std::optional<base::Duration> longest = {};  // for a call to be answered
+  std::optional<base::Duration> longest = {};  // for a call to be answered, a stream to begin
+  std::string if_late = {};                    // what to do when it isn't
   // Told every second, while a call takes more than one, how many it has taken.
   // From a thread of its own; the caller waits meanwhile.
   std::function<void(int)> waiting = {};

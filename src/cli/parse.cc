@@ -44,6 +44,7 @@ class Reader {
   Result<> check_needs() const;
   Result<> check_some() const;
   Result<> check_excludes(const Flag& flag) const;
+  bool is_in_name(const Flag& flag) const;
   Error unknown(std::string_view name) const;
 
   const std::vector<std::string>& words_;
@@ -148,7 +149,7 @@ Result<> Reader::read_variables(const Variables& variables) {
   for (const auto* flags : {&command().flags, &global_flags()}) {
     for (const Flag& flag : *flags) {
       const bool open = std::find(closed.begin(), closed.end(), flag.name) == closed.end();
-      if (open && find_flag(command(), flag.name)) TRY_VOID(read_variable(flag, variables));
+      if (open && !is_in_name(flag) && find_flag(command(), flag.name)) TRY_VOID(read_variable(flag, variables));
     }
   }
   return {};
@@ -178,12 +179,17 @@ Result<> Reader::check_excludes(const Flag& flag) const {
   return {};
 }
 
+bool Reader::is_in_name(const Flag& flag) const {
+  if (flag.said == Said::ByFlag) return false;
+  return given_.argument(command().arguments.front().name).find('/') != std::string::npos;
+}
+
 Result<> Reader::check_needs() const {
   for (const auto& [name, values] : given_.flags) TRY_VOID(check_excludes(*find_flag(command(), name)));
   for (const Flag& flag : command().flags) {
-    if (flag.need == Need::Required && !given_.has(flag.name)) {
-      return error(Code::Usage, "{} is missing", shown(flag)).in_field(field_of(flag));
-    }
+    if (flag.need != Need::Required || given_.has(flag.name) || is_in_name(flag)) continue;
+    const std::string or_so = flag.said == Said::InName ? fmt::format(" ({}/NAME says it, too)", flag.value) : "";
+    return error(Code::Usage, "{} is missing{}", shown(flag), or_so).in_field(field_of(flag));
   }
   return {};
 }
@@ -216,8 +222,8 @@ Result<Parsed> Reader::read(const Variables& variables) {
     }
     if (given_.has("help")) return Parsed(HelpWanted{std::string(command().name)});
   }
-  TRY_VOID(read_variables(variables));
   TRY_VOID(place_words());
+  TRY_VOID(read_variables(variables));
   TRY_VOID(check_needs());
   TRY_VOID(check_some());
   return Parsed(std::move(given_));

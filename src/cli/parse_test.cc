@@ -99,6 +99,17 @@ TEST(Parse, TheLineGoesBeforeTheEnvironment) {
       wanted);
 }
 
+TEST(Parse, ANameMaySayTheVpc) {
+  const std::map<std::string, std::string> elsewhere = {{"WEFT_VPC", "lab"}};
+  EXPECT_EQ(request_of({"subnet", "create", "shop/db", "--cidr", "10.1.2.0/24"}, elsewhere),
+            Json({{"name", "shop/db"}, {"cidr", "10.1.2.0/24"}}));
+  EXPECT_EQ(request_of({"sg", "create", "shop/db"}, elsewhere), Json({{"name", "shop/db"}}));
+  EXPECT_EQ(request_of({"sg", "create", "db"}, elsewhere), Json({{"name", "db"}, {"vpc", "lab"}}));
+  EXPECT_EQ(request_of({"sg", "create", "shop/db", "--vpc", "shop"}), Json({{"name", "shop/db"}, {"vpc", "shop"}}));
+  EXPECT_THAT(refusal_of({"subnet", "create", "db", "--cidr", "10.1.2.0/24"}),
+              HasSubstr("--vpc is missing (VPC/NAME says it, too)"));
+}
+
 TEST(Parse, ABadVariableIsNamed) {
   EXPECT_THAT(refusal_of({"run", "x"}, {{"WEFT_MEMORY", "lots"}}), HasSubstr("WEFT_MEMORY"));
   EXPECT_THAT(refusal_of({"ps"}, {{"WEFT_ALL", "perhaps"}}), HasSubstr("WEFT_ALL"));

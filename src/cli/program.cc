@@ -19,7 +19,8 @@ namespace weft::cli {
 
 namespace {
 
-constexpr base::Duration kUsualWait = std::chrono::seconds(60);
+constexpr std::string_view kUsualWait = "60s";     // of what changes something
+constexpr std::string_view kUsualTimeout = "30s";  // of the others
 
 // Before the line is understood: how to say that it isn't.
 Format wished_format(const std::vector<std::string>& words, const Variables& variables) {
@@ -33,10 +34,18 @@ Format wished_format(const std::vector<std::string>& words, const Variables& var
   return variables("WEFT_OUTPUT") == "json" ? Format::Json : Format::Table;
 }
 
+bool only_asks(const Given& given) { return given.command->effect == Effect::Read; }
+
 base::Duration longest_of(const Given& given) {
-  const std::string_view usual = given.command->default_wait;
-  const std::string text = given.has("wait") ? given.flag("wait") : std::string(usual);
-  return text.empty() ? kUsualWait : *base::parse_duration(text);
+  const std::string_view flag = only_asks(given) ? "timeout" : "wait";
+  std::string_view text = given.command->default_wait;
+  if (text.empty()) text = only_asks(given) ? kUsualTimeout : kUsualWait;
+  return *base::parse_duration(given.has(flag) ? given.flag(flag) : text);
+}
+
+std::string advice_if_late(const Given& given) {
+  if (only_asks(given)) return " (systemctl status weftd tells how it is; --timeout waits longer)";
+  return " (it may still happen; systemctl status weftd tells how it is, --wait=DURATION waits longer)";
 }
 
 View view_of(const Given& given) {
@@ -50,7 +59,8 @@ Result<int> act(const Given& given, const Console& console, const Variables& var
   if (is_terminal(STDERR_FILENO)) {
     waiting = [&](int seconds) { console.progress(fmt::format("waiting for weftd ({} s)", seconds)); };
   }
-  const Door door({.socket = socket, .longest = longest_of(given), .waiting = waiting});
+  const Door door(
+      {.socket = socket, .longest = longest_of(given), .if_late = advice_if_late(given), .waiting = waiting});
   const Result<int> outcome = perform({.given = given, .door = door, .console = console, .variables = variables});
   console.end_progress();
   TRY_VOID(console.flush());

@@ -118,6 +118,26 @@ TEST(Program, AnAnswerThatNeverComesIsTimedOut) {
   EXPECT_EQ(outcome.status, 8);
 }
 
+// As one that is stopped: the kernel takes the connection, and that is all.
+TEST(Program, WhatNobodyAnswersEnds) {
+  FakeWeftd weftd;
+  const auto silent = [](Conversation& c, const Json&) { (void)c.await(workload::FrameType::Stdin); };
+  for (const char* method :
+       {"Workloads/List", "Diagnosis/Status", "Diagnosis/Flows", "Workloads/Exec", "Vpcs/Create"}) {
+    weftd.on(method, silent);
+  }
+  for (const auto& words : std::vector<std::vector<std::string>>{{"ps"}, {"status"}, {"flows", "--follow"}}) {
+    const Outcome outcome = run_weft(weftd, words, {.input = {}, .environment = {"WEFT_TIMEOUT=100ms"}});
+    EXPECT_EQ(outcome.status, 8) << words[0];
+    EXPECT_EQ(outcome.err, "weft: " + words[0] +
+                               ": weftd has not answered in time (systemctl status weftd tells how it is; --timeout "
+                               "waits longer)\n");
+  }
+  EXPECT_EQ(run_weft(weftd, {"exec", "--timeout", "100ms", "web", "true"}).status, 125);
+  EXPECT_THAT(run_weft(weftd, {"vpc", "create", "x", "--cidr", "10.0.0.0/16", "--wait=100ms"}).err,
+              HasSubstr("it may still happen"));
+}
+
 TEST(Program, GarbageForAnAnswerIsAnError) {
   FakeWeftd weftd;
   for (const char* garbage : {"", "SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{\"a",
@@ -354,9 +374,36 @@ TEST(Program, LogsKeepStdoutAndStderrApart) {
   EXPECT_EQ(plain.out, "one\n");
   EXPECT_EQ(plain.err, "two\n");
   EXPECT_EQ(run_weft(weftd, {"logs", "web", "--timestamps"}).out, "t1 one\n");
-  EXPECT_EQ(run_weft(weftd, {"logs", "web", "-o", "json"}).out,
+  EXPECT_EQ(run_weft(weftd, {"logs", "web", "--follow", "-o", "json"}).out,
             "{\"time\":\"t1\",\"stream\":\"stdout\",\"text\":\"one\"}\n"
             "{\"time\":\"t2\",\"stream\":\"stderr\",\"text\":\"two\"}\n");
+}
+
+TEST(Program, WhatEndsIsAnArrayForPrograms) {
+  FakeWeftd weftd;
+  const auto outputs = [&](std::vector<Json> items) {
+    std::vector<std::string> all;
+    for (const std::string method : {"Diagnosis/Flows", "Diagnosis/Events", "Workloads/Logs"}) {
+      weftd.on(method, [items](Conversation& c, const Json&) { c.stream(items); });
+    }
+    for (const char* format : {"json", "yaml"}) {
+      all.push_back(run_weft(weftd, {"flows", "-o", format}).out);
+      EXPECT_EQ(run_weft(weftd, {"events", "-o", format}).out, all.back());
+      EXPECT_EQ(run_weft(weftd, {"logs", "web", "-o", format}).out, all.back());
+    }
+    return all;
+  };
+  EXPECT_THAT(outputs({}), ElementsAre("[]\n", "[]\n"));
+  EXPECT_THAT(outputs({Json{{"kind", "a"}}}), ElementsAre("[\n  {\"kind\":\"a\"}\n]\n", "- kind: a\n"));
+  EXPECT_THAT(outputs({Json{{"kind", "a"}}, Json{{"kind", "b"}}}),
+              ElementsAre("[\n  {\"kind\":\"a\"},\n  {\"kind\":\"b\"}\n]\n", "- kind: a\n- kind: b\n"));
+  EXPECT_EQ(run_weft(weftd, {"events", "--follow", "-o", "yaml"}).out, "---\nkind: a\n---\nkind: b\n");
+  weftd.on("Diagnosis/Events", [](Conversation& c, const Json&) {
+    c.stream({Json{{"kind", "a"}}, Json{{"error", {{"code", "limit"}, {"message", "too slow"}}}}});
+  });
+  const Outcome half = run_weft(weftd, {"events", "-o", "json"});
+  EXPECT_EQ(half.status, 7);
+  EXPECT_EQ(Json::parse(half.out).size(), 1u);
 }
 
 TEST(Program, FlowsSayWhy) {

@@ -1,5 +1,6 @@
 #include "cli/show.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -68,6 +69,15 @@ TEST(Show, AnObjectFieldByFieldWithItsSections) {
             "Rules:\n"
             "ID     DIRECTION  TRAFFIC  PEER       UNTIL  MODE     FLOWS  DESCRIPTION\n"
             "sgr-1  in         tcp:80   0.0.0.0/0  -      enforce  7      -\n");
+}
+
+TEST(Show, ARuleThatHasExpiredSaysSo) {
+  const Json group = Json::parse(R"({"id":"sg-1","rules":[
+      {"id":"sgr-1","until":"2026-11-20T12:00:00Z","expired":true},
+      {"id":"sgr-2","until":"2026-11-22T12:00:00Z","expired":false}]})");
+  const std::string shown = show_object(group, find_command("sg show")->sections, {});
+  EXPECT_THAT(shown, testing::HasSubstr("2026-11-20T12:00:00Z (expired)"));
+  EXPECT_THAT(shown, testing::Not(testing::HasSubstr("2026-11-22T12:00:00Z (expired)")));
 }
 
 TEST(Show, ChangesFieldByField) {

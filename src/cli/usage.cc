@@ -37,7 +37,7 @@ std::string usage_of(const Command& command) {
     }
   }
   for (const Flag& flag : command.flags) {
-    if (flag.need != Need::Required) continue;
+    if (flag.need != Need::Required || flag.said == Said::InName) continue;
     usage += " --" + std::string(flag.name) + " " + std::string(flag.value) + (flag.count == Count::Many ? "..." : "");
   }
   return usage + " [FLAG...]" + last;
@@ -54,7 +54,7 @@ Entry entry_of(const Flag& flag) {
     term += " " + std::string(flag.value);
   }
   std::string text(flag.help);
-  if (flag.need == Need::Required) text += " (needed)";
+  if (flag.need == Need::Required && flag.said == Said::ByFlag) text += " (needed)";
   if (flag.count == Count::Many) text += " (may be repeated)";
   return {std::move(term), std::move(text)};
 }

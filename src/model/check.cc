@@ -385,6 +385,25 @@ Result<> check_new_name(const std::string& name) {
   return {};
 }
 
+bool says_same(const std::optional<Object>& before, const Rule& after) {
+  const Rule* rule = before ? std::get_if<Rule>(&*before) : nullptr;
+  return rule != nullptr && rule->traffic == after.traffic && rule->peer == after.peer;
+}
+
+// ICMP and ICMPv6 are of one family each: with a prefix of the other no packet matches.
+// What was agreed before this was checked stays.
+Result<> check_family(const Rule& rule) {
+  const auto* prefix = std::get_if<Prefix>(&rule.peer);
+  if (prefix == nullptr || !rule.traffic.protocol || !is_icmp(*rule.traffic.protocol)) return {};
+  const bool is_v4 = prefix->family() == net::Family::V4;
+  const uint8_t fitting = is_v4 ? kIcmp : kIcmp6;
+  if (*rule.traffic.protocol == fitting) return {};
+  return refusal(Code::Usage, "traffic",
+                 fmt::format("{} is never of {}: with {} write {}{}", rule.traffic.text(), is_v4 ? "IPv4" : "IPv6",
+                             prefix->text(), Traffic{.protocol = fitting}.text(),
+                             rule.traffic == Traffic{.protocol = rule.traffic.protocol} ? "" : ", whose types differ"));
+}
+
 template <class T>
 bool has_name_already(const std::optional<Object>& before, const T& after) {
   return before && std::get<T>(*before).name == after.name;
@@ -419,6 +438,9 @@ Result<> State::check(const Change& change) const {
                                        printable(object.name), kLongestName));
           }
           if (!has_name_already(change.before, object)) TRY_VOID(check_new_name(object.name));
+        }
+        if constexpr (std::is_same_v<std::decay_t<decltype(object)>, Rule>) {
+          if (!says_same(change.before, object)) TRY_VOID(check_family(object));
         }
         return check_one(*this, object);
       },

@@ -13,6 +13,8 @@
 
 namespace {
 
+constexpr int kUsage = 2;  // as of weft
+
 std::string beside_us(const char* program) {
   std::error_code fault;
   const auto own = std::filesystem::read_symlink("/proc/self/exe", fault);
@@ -67,7 +69,11 @@ int main(int argc, char** argv) {
   bool remove = false;
   app.add_flag("--remove", remove, "end everything of the instance's role but the agreed state, then exit");
   app.set_version_flag("--version", "weftd 0.1.0");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& end) {
+    return app.exit(end) == 0 ? 0 : kUsage;  // --help ends so, too
+  }
 
   spdlog::set_default_logger(spdlog::stderr_logger_mt("weftd"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
