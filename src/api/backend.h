@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "model/state.h"
 #include "os/fd.h"
+#include "workload/shim_protocol.h"
 
 namespace weft::api {
 
@@ -202,9 +203,8 @@ class Backend {
   virtual std::string netns_path(const model::WorkloadId& workload) const = 0;
   virtual std::string resolv_conf_path(const model::WorkloadId& workload) const = 0;
   // A stream connection that carries the shim's frames from here on: the request
-  // (attach, exec) has been sent. `from`: the output in bytes that its owner has had,
-  // whose connection broke.
-  virtual Result<os::Fd> attach(const model::WorkloadId& workload, std::optional<uint64_t> from) = 0;
+  // (attach, exec) has been sent. `had`: how far its owner came, whose connection broke.
+  virtual Result<os::Fd> attach(const model::WorkloadId& workload, const std::optional<workload::Progress>& had) = 0;
   virtual Result<os::Fd> exec(const Exec& exec) = 0;
   virtual Result<std::unique_ptr<Stream<LogLine>>> logs(const LogQuery& query) = 0;
 

@@ -26,11 +26,13 @@ std::string text_or_none(const std::optional<T>& value) {
   return value ? value->text() : "none";
 }
 
-// Every machine makes a default VPC before anybody asks, with a random IPv6 range:
-// what stands there already can't have the one of here.
+// Every machine makes a default VPC before anybody asks, with a random IPv6 range, a
+// unique local one: what stands there already can't have the one of here.
 template <class T>
 std::string text6_of(const std::optional<T>& value, const model::Vpc& vpc) {
-  return value && vpc.name == kDefaultName ? "auto" : text_or_none(value);
+  static const net::Prefix kLocal = *net::Prefix::parse("fc00::/7");
+  const bool is_random = vpc.name == kDefaultName && vpc.cidr6 && kLocal.contains(vpc.cidr6->first());
+  return value && is_random ? "auto" : text_or_none(value);
 }
 
 v1::VpcSpec spec_of(const model::Vpc& vpc) {

@@ -455,12 +455,44 @@ TEST_F(HttpTest, AnUpgradeCarriesBytesBothWays) {
   EXPECT_TRUE(becomes([this] { return server_->connections() == 0; }));
 }
 
+// A parent that ends takes no input any more; what it said last comes all the same.
+TEST_F(HttpTest, AnUpgradeWhoseOtherEndHasGoneTellsAllOfIt) {
+  ASSERT_TRUE(client().call("Workloads/Run", {{"name", "web"}, {"command", {"cat"}}}).ok());
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  const int room = 1 << 20;
+  ASSERT_EQ(::setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room), 0);
+  on_loop([&] {
+    backend_.shim = os::Fd(pair[1]);
+    return true;
+  });
+  os::Fd shim(pair[0]);
+  auto upgraded = client().upgrade("Workloads/Attach", {{"name", "web"}});
+  ASSERT_TRUE(upgraded.ok()) << upgraded.error().what;
+  // More input than anybody takes, so that a write towards the parent is under way.
+  const std::string block(64 << 10, 'i');
+  while (::send(upgraded->get(), block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+    usleep(10'000);
+  }
+  const std::string last(900'000, 'o');
+  ASSERT_EQ(::send(shim.get(), last.data(), last.size(), MSG_NOSIGNAL), static_cast<ssize_t>(last.size()));
+  shim.reset();
+  usleep(50'000);
+  size_t received = 0;
+  std::array<char, 1 << 16> bytes{};
+  ssize_t count;
+  while ((count = ::recv(upgraded->get(), bytes.data(), bytes.size(), 0)) > 0) received += static_cast<size_t>(count);
+  EXPECT_EQ(received, last.size());
+  upgraded->reset();
+  EXPECT_TRUE(becomes([this] { return server_->connections() == 0; }));
+}
+
 TEST_F(HttpTest, AnUpgradeThatFailsTellsWhy) {
   ASSERT_TRUE(client().call("Workloads/Run", {{"name", "web"}, {"command", {"cat"}}}).ok());
-  const auto upgraded = client().upgrade("Workloads/Attach", {{"name", "web"}, {"received", 12}});
+  const auto upgraded = client().upgrade("Workloads/Attach", {{"name", "web"}, {"received", 12}, {"life", 3}});
   ASSERT_FALSE(upgraded.ok());
   EXPECT_EQ(upgraded.error().what, "it doesn't run");
-  EXPECT_EQ(backend_.attached_from, 12u);
+  EXPECT_EQ(backend_.attached_after, (workload::Progress{.life = 3, .output = 12}));
 }
 
 TEST_F(HttpTest, TheCallersRoleComesFromItsCredentials) {

@@ -24,6 +24,8 @@ void Relay::pump(Socket& from, Socket& to, Pipe& pipe) {
                          asio::async_write(to, asio::buffer(pipe.bytes, count),
                                            [this, self, &from, &to, &pipe](const error_code& write_fault, size_t) {
                                              if (closed_) return;
+                                             // Who takes no more may still have more to say.
+                                             if (write_fault && &to == &right_) return half_ended(from, to);
                                              if (write_fault) return close();
                                              pump(from, to, pipe);
                                            });

@@ -186,6 +186,7 @@ TEST_F(NetworkTest, ANameMaySayItsVpc) {
       {"Subnets/Create", R"({"name":"shop/","cidr":"10.0.2.0/24"})", Code::Usage, "name"},
       {"Subnets/Create", R"({"name":"shop/a/b","cidr":"10.0.2.0/24"})", Code::Usage, "name"},
       {"Groups/Create", R"({"name":"shop/x","vpc":"lab"})", Code::Usage, "vpc"},
+      {"Groups/Create", R"({"name":"/x"})", Code::Usage, "name"},
       {"Tnis/Create", R"({"name":"lab/x","subnet":"shop/app"})", Code::Usage, "subnet"},
       {"Tnis/Create", R"({"name":"lab/x","subnet":"app"})", Code::Usage, "subnet"},
       {"Tnis/Create", R"({"name":"lab/x"})", Code::NotFound, "subnet"},

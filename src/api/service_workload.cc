@@ -224,8 +224,10 @@ Result<std::unique_ptr<MessageStream>> logs(const Asked& asked, const v1::Worklo
 }
 
 Result<os::Fd> attach(const Asked& asked, const v1::WorkloadAttachRequest& request) {
-  const model::Workload workload = TRY(our_process(asked.draft, request.name()));
-  return asked.backend.attach(workload.id, request.has_received() ? std::optional(request.received()) : std::nullopt);
+  const model::Workload found = TRY(our_process(asked.draft, request.name()));
+  std::optional<workload::Progress> had;
+  if (request.has_received()) had = {.life = request.life(), .output = request.received()};
+  return asked.backend.attach(found.id, had);
 }
 
 Result<os::Fd> exec(const Asked& asked, const v1::WorkloadExecRequest& request) {

@@ -14,10 +14,13 @@ struct Parts {
   std::string name;
 };
 
-Parts parts_of(const std::string& text) {
+Result<Parts> parts_of(const std::string& text) {
   const size_t slash = text.find('/');
-  if (slash == std::string::npos) return {.vpc = {}, .name = text};
-  return {.vpc = text.substr(0, slash), .name = text.substr(slash + 1)};
+  if (slash == std::string::npos) return Parts{.vpc = {}, .name = text};
+  if (slash == 0) {
+    return Error{.code = Code::Usage, .what = fmt::format("{} names no VPC", printable(text)), .field = "name"};
+  }
+  return Parts{.vpc = text.substr(0, slash), .name = text.substr(slash + 1)};
 }
 
 Error contradicts(std::string_view field, const std::string& value, const std::string& name) {
@@ -36,7 +39,7 @@ bool are_same(const Draft& draft, const std::string& one, const std::string& oth
 
 template <class Spec>
 Result<Placed<Spec>> place_in_vpc(const Draft& draft, const std::string& name, const Spec& spec) {
-  const Parts parts = parts_of(name);
+  const Parts parts = TRY(parts_of(name));
   Placed<Spec> placed{.name = parts.name, .spec = spec};
   if (name == parts.name) return placed;
   if (!spec.vpc().empty() && !are_same(draft, spec.vpc(), parts.vpc)) return contradicts("vpc", spec.vpc(), name);
@@ -56,7 +59,7 @@ Result<Placed<v1::GroupSpec>> place(const Draft& draft, const std::string& name,
 
 // An interface is in the VPC of its subnet.
 Result<Placed<v1::TniSpec>> place(const Draft& draft, const std::string& name, const v1::TniSpec& spec) {
-  const Parts parts = parts_of(name);
+  const Parts parts = TRY(parts_of(name));
   Placed<v1::TniSpec> placed{.name = parts.name, .spec = spec};
   if (name == parts.name) return placed;
   const model::VpcId vpc = TRY(resolve_vpc(draft, parts.vpc).in_field("name"));

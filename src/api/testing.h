@@ -139,8 +139,8 @@ class FakeBackend : public Backend {
   std::string resolv_conf_path(const model::WorkloadId& workload) const override {
     return "/run/weft/workload/" + workload.text + "/resolv.conf";
   }
-  Result<os::Fd> attach(const model::WorkloadId&, std::optional<uint64_t> from) override {
-    attached_from = from;
+  Result<os::Fd> attach(const model::WorkloadId&, const std::optional<workload::Progress>& had) override {
+    attached_after = had;
     if (!shim.valid()) return error(base::Code::NotFound, "it doesn't run");
     return std::move(shim);
   }
@@ -186,7 +186,7 @@ class FakeBackend : public Backend {
   Source<Event> happenings;
   os::Fd shim;
   model::WorkloadId attached;
-  std::optional<uint64_t> attached_from;
+  std::optional<workload::Progress> attached_after;
   model::WorkloadId awaited;
   std::weak_ptr<std::function<void()>> when_wanted;
   Exec executed;

@@ -21,11 +21,12 @@ static __always_inline struct counters* counters_of(u32 slot) {
   return slot ? bpf_map_lookup_elem(&tni_counters, &slot) : NULL;
 }
 
-/* What a host tells its wire, asked by nobody: neighbours, members of multicast groups.
- * Among what was denied it would bury the rest. */
+/* What every host says on its wire: which groups it listens to, and whether there is a
+ * router or another with its address. Among what was denied it would bury the rest. */
 static __always_inline int is_chatter(const struct packet* packet, u32 reason) {
-  if (reason != REASON_Multicast) return reason == REASON_Neighbour;
-  return packet->protocol == IPPROTO_ICMPV6 || packet->protocol == IPPROTO_IGMP;
+  u8 type = *(const u8*)&packet->selector;
+  if (reason == REASON_Neighbour) return packet->protocol == IPPROTO_ICMPV6 && (type == 133 || type == 135);
+  return reason == REASON_Multicast && (packet->protocol == IPPROTO_ICMPV6 || packet->protocol == IPPROTO_IGMP);
 }
 
 static __noinline int drop(struct scratch* s, u32 sender, u32 reason) {

@@ -91,9 +91,10 @@ static __always_inline int answer_solicitation(struct __sk_buff* skb, const stru
   return set_macs(skb, tni->mac) == 0 ? REASON_Answered : REASON_Malformed;
 }
 
-/* REASON_Answered, CONTINUE for what is no neighbour discovery, or a reason. */
-__noinline int answer_neighbour(struct __sk_buff* skb, const struct tni* tni) {
-  if (!tni) return REASON_UnknownDevice;
+/* REASON_Answered, CONTINUE for what is no neighbour discovery, or a reason. Of IPv6 it
+ * leaves in the packet what it was. */
+__noinline int answer_neighbour(struct __sk_buff* skb, const struct tni* tni, struct packet* packet) {
+  if (!tni || !packet) return REASON_UnknownDevice;
   if (skb->vlan_present) return REASON_NotIp;
   if (skb->protocol == bpf_htons(ETH_P_ARP)) return answer_arp(skb, tni);
   if (skb->protocol != bpf_htons(ETH_P_IPV6)) return CONTINUE;
@@ -103,5 +104,9 @@ __noinline int answer_neighbour(struct __sk_buff* skb, const struct tni* tni) {
   if (ip.nexthdr != IPPROTO_ICMPV6) return CONTINUE;
   if (load_header(skb, ETH_LENGTH + sizeof ip, &type) != 0) return REASON_Malformed;
   if (type < 133 || type > 137) return CONTINUE;
+  __builtin_memcpy(&packet->source, &ip.saddr, 16);
+  __builtin_memcpy(&packet->target, &ip.daddr, 16);
+  packet->protocol = IPPROTO_ICMPV6;
+  packet->selector = bpf_htons((u16)(type << 8));
   return type == 135 ? answer_solicitation(skb, tni, &ip) : REASON_Neighbour;
 }

@@ -47,7 +47,7 @@ int from_tni(struct __sk_buff* skb) {
   if (!tni || tni->id == 0 || tni->ifindex != skb->ifindex) return drop(s, 0, REASON_UnknownDevice);
   s->packet.tni = slot;
   s->packet.vpc = tni->vpc;
-  int reason = skb->protocol == bpf_htons(ETH_P_IP) ? CONTINUE : answer_neighbour(skb, tni);
+  int reason = skb->protocol == bpf_htons(ETH_P_IP) ? CONTINUE : answer_neighbour(skb, tni, &s->packet);
   if (reason == REASON_Answered) {
     count_reason(REASON_Answered);
     /* Straight back into the workload: the way out of this device may not be open
@@ -125,7 +125,7 @@ int trace_probe(struct __sk_buff* skb) {
     if (!tni || tni->id == 0 || tni->ifindex != device) return REASON_UnknownDevice;
     s->packet.tni = slot;
     s->packet.vpc = tni->vpc;
-    int answer = skb->protocol == bpf_htons(ETH_P_IP) ? CONTINUE : answer_neighbour(skb, tni);
+    int answer = skb->protocol == bpf_htons(ETH_P_IP) ? CONTINUE : answer_neighbour(skb, tni, &s->packet);
     if (answer != CONTINUE) return answer;
   }
   int reason = parse(skb, s);

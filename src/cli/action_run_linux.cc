@@ -35,7 +35,8 @@ Terminal terminal_for(const Given& given) {
   return is_wanted ? Terminal::Given : Terminal::None;
 }
 
-// Our own terminal passes each key on while the command has one at its end.
+// Our own terminal passes each key on while the command has one at its end, and we
+// are joined to it: else keys that interrupt are for us.
 Result<Ended> with_terminal(Terminal terminal, const std::function<Result<Ended>()>& session) {
   std::optional<RawTerminal> raw;
   const bool has_keys = is_terminal(STDIN_FILENO) && is_in_foreground(STDIN_FILENO);
@@ -89,8 +90,8 @@ int pause(Signals& signals) {
 // A workload in the foreground, through as many connections as it takes.
 class Foreground {
  public:
-  Foreground(const Scene& scene, std::string id, Signals& signals, Output& output)
-      : scene_(scene), id_(std::move(id)), signals_(signals), output_(output) {}
+  Foreground(const Scene& scene, std::string id, Terminal terminal, Signals& signals, Output& output)
+      : scene_(scene), id_(std::move(id)), terminal_(terminal), signals_(signals), output_(output) {}
 
   Result<Ended> run() {
     while (true) {
@@ -111,11 +112,12 @@ class Foreground {
  private:
   // As far as one connection goes.
   Result<Ended> attach() {
-    auto connection = scene_.door.upgrade("Workloads/Attach", {{"name", id_}, {"received", output_.received()}});
+    auto connection = scene_.door.upgrade("Workloads/Attach",
+                                          {{"name", id_}, {"received", output_.received()}, {"life", input_.life}});
     if (!connection.ok()) return not_attached(connection.error());
     Session session(std::move(*connection), Joined::Workload, signals_, input_, output_,
                     [this](const Session::Lost& lost) { note_return(lost); });
-    const Ended ended = TRY(session.run());
+    const Ended ended = TRY(with_terminal(terminal_, [&] { return session.run(); }));
     return ended.how == Ended::How::Refused ? not_attached(ended.refusal) : ended;
   }
 
@@ -166,6 +168,7 @@ class Foreground {
 
   const Scene& scene_;
   std::string id_;
+  Terminal terminal_;
   Signals& signals_;
   Input input_;
   Output& output_;
@@ -245,7 +248,7 @@ int run_attached(const Scene& scene, Json request) {
   if (!answer.ok()) return own_failure(scene, answer.error());
   scene.console.notes_of(*answer);
   const std::string id = text_of(value_at(*answer, "id"));
-  const auto ended = with_terminal(terminal, [&] { return Foreground(scene, id, signals, output).run(); });
+  const auto ended = Foreground(scene, id, terminal, signals, output).run();
   return tell_end(scene, ended, output, id + " runs on");
 }
 

@@ -24,7 +24,7 @@ std::string holder_of(const Error& error) {
 std::string field_of(const Error& error) {
   const std::string last = error.field.substr(error.field.rfind('.') + 1);
   const auto says = [&](std::string_view word) {
-    const auto same = [](char a, char b) { return std::tolower(a) == std::tolower(b); };
+    const auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
     return std::search(error.what.begin(), error.what.end(), word.begin(), word.end(), same) != error.what.end();
   };
   if (last.empty() || last == "name" || says(last) || says("--")) return {};

@@ -54,7 +54,7 @@ TEST(Run, StreamsOutputAndEndsWithTheStatus) {
   EXPECT_EQ(weftd.requests().at(0),
             (Request{"Workloads/Run",
                      {{"command", {"sh", "-c", "exit 7"}}, {"env", {"A=b"}}, {"rm", true}, {"attach", true}}}));
-  EXPECT_EQ(weftd.requests().at(1), (Request{"Workloads/Attach", {{"name", "w-1"}, {"received", 0}}}));
+  EXPECT_EQ(weftd.requests().at(1), (Request{"Workloads/Attach", {{"name", "w-1"}, {"received", 0}, {"life", 0}}}));
 }
 
 TEST(Run, PassesInputAndItsEnd) {
@@ -318,7 +318,7 @@ void join(Conversation& c, const workload::Progress& progress) {
 TEST(Run, GoesOnWhereTheConnectionBroke) {
   FakeWeftd weftd;
   serve_breaking(weftd, {[](Conversation& c) {
-                           join(c, {});
+                           join(c, {.life = 5});
                            const auto input = c.await(FrameType::Stdin);
                            ASSERT_TRUE(input);
                            EXPECT_EQ(input->payload, "typed\n");
@@ -327,7 +327,7 @@ TEST(Run, GoesOnWhereTheConnectionBroke) {
                            c.frame(FrameType::Stderr, "then\n");
                          },
                          [](Conversation& c) {
-                           join(c, {.output = 12, .input = 2});
+                           join(c, {.life = 5, .output = 12, .input = 2});
                            const auto input = c.await(FrameType::Stdin);
                            ASSERT_TRUE(input);
                            EXPECT_EQ(input->payload, "ped\n");
@@ -335,7 +335,7 @@ TEST(Run, GoesOnWhereTheConnectionBroke) {
                            c.frame(FrameType::Stdout, "after\n");
                          },
                          [](Conversation& c) {
-                           join(c, {.output = 18, .input = 6});
+                           join(c, {.life = 5, .output = 18, .input = 6});
                            end(c, {});
                          }});
   const Outcome outcome = run_weft(weftd, {"run", "x"}, {.input = "typed\n", .environment = {}});
@@ -349,14 +349,39 @@ TEST(Run, GoesOnWhereTheConnectionBroke) {
   EXPECT_EQ(received, (std::vector<Json>{0, 12, 18}));
 }
 
+// What one parent took is not for the next.
+TEST(Run, AnotherParentGetsWhatIsTypedFromThenOn) {
+  FakeWeftd weftd;
+  serve_breaking(weftd, {[](Conversation& c) {
+                           join(c, {.life = 5});
+                           EXPECT_TRUE(c.await(FrameType::Stdin));
+                           c.frame(FrameType::Stdout, "long before\n");
+                         },
+                         [](Conversation& c) {
+                           join(c, {.life = 6});
+                           c.frame(FrameType::Stdout, "anew\n");
+                           const auto input = c.await(FrameType::Stdin);
+                           ASSERT_TRUE(input);
+                           EXPECT_EQ(input->payload, "second\n");
+                           end(c, {});
+                         }});
+  Program program(weftd, {"run", "x"},
+                  {.input = "first\n", .environment = {}, .stdin_is = Program::Options::Stdin::Open});
+  ASSERT_TRUE(program.await_output("anew\n"));
+  program.write("second\n");
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.err, "");
+}
+
 TEST(Run, SaysWhatIsMissing) {
   FakeWeftd weftd;
   serve_breaking(weftd, {[](Conversation& c) {
-                           join(c, {});
+                           join(c, {.life = 5});
                            c.frame(FrameType::Stdout, "before\n");
                          },
                          [](Conversation& c) {
-                           join(c, {.output = 107, .input = 0});
+                           join(c, {.life = 5, .output = 107, .input = 0});
                            c.frame(FrameType::Stdout, "after\n");
                            end(c, {});
                          }});

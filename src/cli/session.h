@@ -64,6 +64,7 @@ class Output {
 // on by the next.
 struct Input {
   workload::Backlog sent;
+  uint64_t life = 0;  // of the parent that it was sent to
   enum class State { Open, Ended } state = State::Open;
 };
 

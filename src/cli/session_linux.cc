@@ -146,27 +146,35 @@ Result<> Session::take_answer(const Frame& frame) {
 
 void Session::begin(const std::optional<workload::Progress>& progress) {
   const Lost lost = progress ? go_on(*progress) : Lost();
-  if (input_.state == Input::State::Ended) append_frame(out_, FrameType::StdinEnd, {});
   if (began_) began_(lost);
   if (joined_ == Joined::Workload) append_frame(out_, FrameType::Subscribe, {});
   pass_window();
   for (const int signal : signals_.take_held()) pass_on(signal);
+  // The last: who doesn't read its input lets it wait, and what follows it.
+  if (progress) {
+    for (const Frame& frame : input_.sent.since(progress->input)) append_frame(out_, frame.type, frame.payload);
+  }
+  if (input_.state == Input::State::Ended) append_frame(out_, FrameType::StdinEnd, {});
   if (output_.is_unheard()) end_unheard();
 }
 
+// Another parent begins again, and so do the positions.
 Session::Lost Session::go_on(const workload::Progress& progress) {
+  if (std::exchange(input_.life, progress.life) != progress.life) {
+    input_.sent = {};
+    output_.go_on_at(0);
+  }
   Lost lost;
   lost.output = progress.output - std::min(progress.output, output_.received());
   lost.input = input_.sent.begin() - std::min(progress.input, input_.sent.begin());
   output_.go_on_at(progress.output);
-  for (const Frame& frame : input_.sent.since(progress.input)) append_frame(out_, frame.type, frame.payload);
   return lost;
 }
 
 void Session::take_output(int fd, std::string_view bytes) {
-  if (output_.fault() != 0) return;
+  const bool was_unheard = output_.is_unheard();
   output_.write(fd, bytes);
-  if (output_.is_unheard()) end_unheard();
+  if (output_.is_unheard() && !was_unheard) end_unheard();
 }
 
 // As a program ends whose reader has gone. What an exec leaves behind is hung up

@@ -78,7 +78,7 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   Result<std::shared_ptr<void>> await_wanted(const model::WorkloadId&, std::function<void()>) override {
     return away();
   }
-  Result<os::Fd> attach(const model::WorkloadId&, std::optional<uint64_t>) override { return away(); }
+  Result<os::Fd> attach(const model::WorkloadId&, const std::optional<workload::Progress>&) override { return away(); }
   Result<os::Fd> exec(const api::Exec&) override { return away(); }
   Result<std::unique_ptr<api::Stream<api::LogLine>>> logs(const api::LogQuery&) override { return away(); }
   Result<api::Trace> trace(const api::TraceQuery&) override { return away(); }

@@ -45,8 +45,8 @@ class DataPlane : public api::Backend {
   void start_attached(const model::WorkloadId& id) override { runtime_->start_attached(id); }
   std::string netns_path(const model::WorkloadId& id) const override { return options_.netns_path(id); }
   std::string resolv_conf_path(const model::WorkloadId& id) const override { return options_.resolv_conf_path(id); }
-  Result<os::Fd> attach(const model::WorkloadId& id, std::optional<uint64_t> from) override {
-    return runtime_->attach(id, from);
+  Result<os::Fd> attach(const model::WorkloadId& id, const std::optional<workload::Progress>& had) override {
+    return runtime_->attach(id, had);
   }
   Result<os::Fd> exec(const api::Exec& exec) override;
   Result<std::unique_ptr<api::Stream<api::LogLine>>> logs(const api::LogQuery& query) override {

@@ -115,7 +115,7 @@ void Runtime::reserve(Item& item, ShimClient client) {
 }
 
 // Its turn may not have come yet: who asks for it doesn't wait for the others.
-Result<os::Fd> Runtime::attach(const WorkloadId& id, std::optional<uint64_t> from) {
+Result<os::Fd> Runtime::attach(const WorkloadId& id, const std::optional<workload::Progress>& had) {
   Item& item = *TRY(find(id));
   start_if_due(item);
   if (item.reserved) {
@@ -124,7 +124,7 @@ Result<os::Fd> Runtime::attach(const WorkloadId& id, std::optional<uint64_t> fro
     return fd;
   }
   return request(TRY(connect(item)), FrameType::Attach,
-                 workload::encode_attach({.as = workload::AttachAs::Owner, .from = from}));
+                 workload::encode_attach({.as = workload::AttachAs::Owner, .had = had}));
 }
 
 Result<os::Fd> Runtime::exec(const WorkloadId& id, const workload::Command& command) {

@@ -88,9 +88,9 @@ class Runtime {
   // fetches the connection with attach() within kFetchTime: no output is lost.
   void start_attached(const model::WorkloadId& id);
   // A connection to the parent on which the request was sent. What comes from
-  // now on are its frames, the answer to the request first. `from`: the output that
-  // its owner has had, over all of its connections.
-  Result<os::Fd> attach(const model::WorkloadId& id, std::optional<uint64_t> from = {});
+  // now on are its frames, the answer to the request first. `had`: how far its
+  // owner came, over all of its connections.
+  Result<os::Fd> attach(const model::WorkloadId& id, const std::optional<workload::Progress>& had = {});
   Result<os::Fd> exec(const model::WorkloadId& id, const workload::Command& command);
   // With `follow` it ends when the workload has ended for good.
   Result<std::unique_ptr<api::Stream<api::LogLine>>> logs(const api::LogQuery& query);

@@ -1,9 +1,9 @@
 // weft-shim DIR: the parent of the workload that DIR/spec describes.
 //
 // Goes into the background once it owns DIR and listens on DIR/sock, and ends
-// when the workload has. If stdin is a stream socket, that is its first client,
-// and what it has sent is read before the command is started. SIGTERM stops the
-// workload, and so the shim. Its end by SIGKILL is that of the workload, too.
+// when the workload has, and whoever ran it in the foreground has seen the end. If stdin is a stream socket, that is
+// its first client, and what it has sent is read before the command is started. SIGTERM stops the workload, and so the
+// shim. Its end by SIGKILL is that of the workload, too.
 //
 // Exits: 0 in the background, 1 failed, 2 usage, 4 another shim owns DIR.
 #include <fcntl.h>

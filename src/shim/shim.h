@@ -69,7 +69,6 @@ class Shim {
   void drain();
   void end_exec(Connection& connection, const workload::Exit& exit);
   bool is_output_awaited(base::Duration since_the_end) const;
-  std::optional<base::BootTime> owner_expected_until();
 
   // shim_requests.cc: what clients ask
   void accept_client();
@@ -84,7 +83,7 @@ class Shim {
   void remove_closed();
 
   Connection* find_owner();
-  void go_on(Connection& owner, std::optional<uint64_t> from);
+  void go_on(Connection& owner, const std::optional<workload::Progress>& had);
 
   workload::Spec spec_;
   Place place_;
@@ -103,8 +102,10 @@ class Shim {
 
   // For the owner, over all of its connections; from the first one on.
   std::optional<workload::Backlog> output_;
-  uint64_t input_taken_ = 0;                  // bytes
-  std::optional<base::BootTime> owner_lost_;  // when its last connection ended
+  const uint64_t life_number_;
+  uint64_t input_taken_ = 0;  // bytes
+  // Its last connection ended, and it may come back.
+  std::optional<base::BootTime> owner_expected_until_;
 
   std::map<uint64_t, Connection> connections_;
   uint64_t next_connection_ = 1;

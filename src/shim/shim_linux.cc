@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -20,6 +21,9 @@ using workload::RunState;
 using workload::Spec;
 
 namespace {
+
+// How long the end waits for an owner whom somebody wants to see gone as well.
+constexpr base::Duration kShortAbsence = std::chrono::seconds(1);
 
 constexpr base::Duration kFarewellTurn = std::chrono::milliseconds(100);
 
@@ -44,7 +48,8 @@ Shim::Shim(Spec spec, Place place, os::Fd signals, LogFile log)
       place_(std::move(place)),
       signals_(std::move(signals)),
       log_(std::move(log)),
-      life_(spec_.restart) {
+      life_(spec_.restart),
+      life_number_(static_cast<uint64_t>(os::now_wall().ns)) {
   status_.shim = getpid();
 }
 
@@ -76,19 +81,21 @@ void Shim::run() {
 
 // With an owner who is away for a moment, the end waits too: it has yet to see it.
 void Shim::await_owner() {
-  if (owner_expected_until() > os::now_boot()) publish();
-  while (owner_expected_until() > os::now_boot()) {
+  if (owner_expected_until_ > os::now_boot()) publish();
+  while (owner_expected_until_ > os::now_boot()) {
     Poll poll;
     watch(poll);
-    poll.wait(owner_expected_until());
+    poll.wait(owner_expected_until_);
     remove_closed();
   }
 }
 
 void Shim::step(const Event& event) {
-  act(life_.step(os::now_boot(), event));
-  // Who asks for the end doesn't wait for its owner.
-  if (finished_ && std::holds_alternative<StopAsked>(event)) owner_lost_.reset();
+  const base::BootTime now = os::now_boot();
+  act(life_.step(now, event));
+  if (owner_expected_until_ && std::holds_alternative<StopAsked>(event)) {
+    owner_expected_until_ = std::min(*owner_expected_until_, now + kShortAbsence);
+  }
 }
 
 void Shim::act(Act what) {
@@ -213,7 +220,8 @@ void Shim::publish() {
   // A directory that takes no file still has its socket, which says the same.
   (void)os::write_file_atomic("status", text, 0600, os::Durability::Cached);
   for (auto& [id, connection] : connections_) {
-    if (connection.subscription == Connection::Subscription::Active) connection.send(FrameType::StatusIs, text);
+    const bool is_told = connection.subscription == Connection::Subscription::Active || connection.role == Role::Owner;
+    if (is_told) connection.send(FrameType::StatusIs, text);
     connection.flush();
   }
 }

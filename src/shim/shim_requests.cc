@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "os/clock.h"
 #include "os/unix_socket.h"
@@ -18,6 +19,9 @@ using workload::FrameType;
 using workload::RunState;
 
 namespace {
+
+// How long a weftd that restarts may take until the owner is back.
+constexpr base::Duration kLongestAbsence = std::chrono::seconds(10);
 
 void append_input(Input& input, std::string_view bytes) {
   if (input.end == Input::End::Open) input.pending += bytes;
@@ -114,20 +118,20 @@ Result<> Shim::attach(Connection& connection, const workload::Attach& attach) {
   }
   connection.role = attach.as == AttachAs::Owner ? Role::Owner : Role::Viewer;
   if (connection.role == Role::Owner) {
-    go_on(connection, attach.from);
+    go_on(connection, attach.had);
   } else {
     connection.send(FrameType::Done);
   }
   return {};
 }
 
-// A position that was never reached is one in the output of an earlier shim.
-void Shim::go_on(Connection& owner, std::optional<uint64_t> from) {
-  owner_lost_.reset();
+void Shim::go_on(Connection& owner, const std::optional<workload::Progress>& had) {
+  owner_expected_until_.reset();
   if (!output_) output_.emplace();
-  const uint64_t wanted = from.value_or(output_->end());
-  const uint64_t start = wanted > output_->end() ? output_->begin() : std::max(wanted, output_->begin());
-  owner.send(FrameType::Done, workload::encode_progress({.output = start, .input = input_taken_}));
+  uint64_t start = output_->end();
+  if (had) start = had->life == life_number_ ? std::clamp(had->output, output_->begin(), start) : output_->begin();
+  owner.send(FrameType::Done,
+             workload::encode_progress({.life = life_number_, .output = start, .input = input_taken_}));
   for (const Frame& frame : output_->since(start)) owner.send(frame.type, frame.payload);
 }
 
@@ -155,7 +159,10 @@ Result<> Shim::take_input(Connection& connection, const Frame& frame) {
   if (connection.role != Role::Owner && connection.role != Role::Exec) {
     return error(Code::Denied, "only its owner gives a workload input");
   }
-  if (connection.role == Role::Owner) input_taken_ += frame.payload.size();
+  if (connection.role == Role::Owner) {
+    input_taken_ += frame.payload.size();
+    if (!spec_.command.terminal && spec_.command.input == workload::Stdin::Null) return {};
+  }
   // Between two runs there is no terminal that would make a signal of a key.
   const bool waits = connection.role == Role::Owner && life_.state() == RunState::Backoff && spec_.command.terminal;
   if (waits && has_end_key(frame.payload)) {
@@ -180,7 +187,7 @@ void Shim::remove_closed() {
     }
     // As when a terminal is hung up; who ignores that goes on without anybody watching.
     if (connection.exec) kill(connection.exec->pid, SIGHUP);
-    if (connection.role == Role::Owner) owner_lost_ = os::now_boot();
+    if (connection.role == Role::Owner) owner_expected_until_ = os::now_boot() + kLongestAbsence;
     it = connections_.erase(it);
   }
 }

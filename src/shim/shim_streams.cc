@@ -24,9 +24,6 @@ constexpr int kMostLastChunks = 64;
 constexpr base::Duration kLongestFarewell = std::chrono::minutes(10);
 constexpr base::Duration kShortFarewell = std::chrono::seconds(1);
 
-// How long a weftd that restarts may take until the owner is back.
-constexpr base::Duration kLongestAbsence = std::chrono::seconds(10);
-
 using Chunk = std::array<char, kChunkBytes>;
 
 enum class Got { Bytes, Nothing, End };
@@ -170,12 +167,6 @@ bool Shim::is_output_awaited(base::Duration since_the_end) const {
     if (!connection.is_over() && since_the_end < longest) return true;
   }
   return false;
-}
-
-// Nothing: it is there, or there was none.
-std::optional<base::BootTime> Shim::owner_expected_until() {
-  if (!owner_lost_ || find_owner() != nullptr) return std::nullopt;
-  return *owner_lost_ + kLongestAbsence;
 }
 
 Connection* Shim::find_owner() {

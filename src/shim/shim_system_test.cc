@@ -638,11 +638,11 @@ struct Return {
 class ShimReturnTest : public ShimTest {
  protected:
   // Once the shim has seen that the last one went.
-  Return come_back(uint64_t from) {
+  Return come_back(const Progress& had) {
     const base::BootTime deadline = os::now_boot() + kPatience;
     while (true) {
       auto client = connect();
-      client.send(FrameType::Attach, encode_attach({.from = from}));
+      client.send(FrameType::Attach, encode_attach({.had = had}));
       const auto frame = client.wait(kPatience);
       if (frame.ok() && frame->type == FrameType::Done) {
         return {std::move(client), parse_progress(frame->payload)->value()};
@@ -653,6 +653,14 @@ class ShimReturnTest : public ShimTest {
       }
     }
   }
+  static Progress progress_of(ShimClient& owner) {
+    while (true) {
+      const auto frame = owner.wait(kPatience);
+      EXPECT_TRUE(frame.ok()) << frame.error().what;
+      if (!frame.ok()) return {};
+      if (frame->type == FrameType::Done) return parse_progress(frame->payload)->value();
+    }
+  }
   void let_go_on() { std::ofstream(directory_ + "/go") << "now"; }
   // Of the script: until let_go_on().
   std::string wait_line() const { return "while ! test -e " + directory_ + "/go; do sleep 0.02; done; "; }
@@ -661,15 +669,19 @@ class ShimReturnTest : public ShimTest {
 TEST_F(ShimReturnTest, AnOwnerWhoComesBackGoesOnWhereItWas) {
   run_script("read x; echo one $x; echo two >&2; " + wait_line() + "echo three; read y; echo four $y; exit 4");
   spec_.command.input = Stdin::Pipe;
+  Progress had;
   {
     auto owner = start(kOwner);
+    had = progress_of(owner);
+    EXPECT_EQ(had, (Progress{.life = had.life, .output = 0, .input = 0}));
     owner.send(FrameType::Stdin, "typed\n");
     ASSERT_TRUE(owner.flush().ok());
     EXPECT_EQ(read_until(owner, "two\n"), "one typed\ntwo\n");
   }
   let_go_on();
-  auto [owner, progress] = come_back(4);
-  EXPECT_EQ(progress, (Progress{.output = 4, .input = 6}));
+  had.output = 4;
+  auto [owner, progress] = come_back(had);
+  EXPECT_EQ(progress, (Progress{.life = had.life, .output = 4, .input = 6}));
   EXPECT_EQ(read_until(owner, "three\n"), "typed\ntwo\nthree\n");
   owner.send(FrameType::Stdin, "again\n");
   EXPECT_EQ(read_all(owner).out, "four again\n");
@@ -681,18 +693,53 @@ TEST_F(ShimReturnTest, TheEndWaitsForAnOwnerWhoIsAwayForAMoment) {
   { auto owner = start(kOwner); }
   let_go_on();
   EXPECT_TRUE(eventually([&] { return read_status(directory_)->state == RunState::Stopping; }));
-  auto [owner, progress] = come_back(0);
-  owner.send(FrameType::Subscribe);
-  EXPECT_EQ(read_all(owner).out, "last\n");
+  auto [owner, progress] = come_back({});
+  EXPECT_EQ(read_until(owner, "last\n"), "last\n");
+  EXPECT_EQ(wait_for(owner, RunState::Exited).exit, (Exit{.code = 6}));
   EXPECT_EQ(read_status(directory_)->state, RunState::Exited);
   EXPECT_EQ(read_status(directory_)->exit, (Exit{.code = 6}));
 }
 
 TEST_F(ShimReturnTest, AnOwnerWhoStaysAwayIsntWaitedForLong) {
   run_script(wait_line() + "exit 6");
+  const base::BootTime lost = os::now_boot();
   { auto owner = start(kOwner); }
   let_go_on();
   EXPECT_TRUE(eventually([&] { return read_status(directory_)->state == RunState::Exited; }));
+  EXPECT_GE(os::now_boot() - lost, 9s);
+}
+
+TEST_F(ShimReturnTest, WhoWasToEndBeforeDoesntWaitForTheOwner) {
+  run_script("trap 'sleep 0.2; exit 6' TERM; touch " + directory_ + "/ready; while :; do sleep 0.02; done");
+  { auto owner = start(kOwner); }
+  EXPECT_TRUE(eventually([&] { return std::filesystem::exists(directory_ + "/ready"); }));
+  // Nobody is attached any more once another could be.
+  { const auto again = come_back({}); }
+  auto watcher = connect();
+  watcher.send(FrameType::Subscribe);
+  const base::BootTime asked = os::now_boot();
+  watcher.send(FrameType::Stop);
+  wait_for(watcher, RunState::Stopping);
+  Status status;
+  while (status.state != RunState::Exited && !HasFailure()) status = next_status(watcher);
+  EXPECT_EQ(status.exit, (Exit{.code = 6}));
+  EXPECT_LT(os::now_boot() - asked, 5s);
+}
+
+TEST_F(ShimReturnTest, AnotherShimBeginsAgain) {
+  run_script("echo new; " + wait_line() + "cat");
+  auto first = start();
+  wait_for(first, RunState::Running);
+  auto [owner, progress] = come_back({.life = 1, .output = 2, .input = 3});
+  EXPECT_NE(progress.life, 1u);
+  EXPECT_EQ(progress.output, 0u);
+  EXPECT_EQ(progress.input, 0u);
+  // Its command takes no input: what an owner sends is for nobody, and holds nothing up.
+  for (int i = 0; i < 20; ++i) owner.send(FrameType::Stdin, std::string(30'000, 'x'));
+  owner.send(FrameType::GetStatus);
+  EXPECT_EQ(wait_for(owner, RunState::Running).state, RunState::Running);
+  let_go_on();
+  EXPECT_EQ(wait_for(owner, RunState::Exited).exit, (Exit{.code = 0}));
 }
 
 TEST_F(ShimReturnTest, WhoAsksForTheEndDoesntWaitForTheOwner) {
@@ -710,8 +757,10 @@ TEST_F(ShimReturnTest, WhoAsksForTheEndDoesntWaitForTheOwner) {
 
 TEST_F(ShimReturnTest, WhatWasNotKeptIsTold) {
   run_script("seq 1 100; " + wait_line() + "seq 101 300000; echo end");
+  Progress had;
   {
     auto owner = start(kOwner);
+    had = progress_of(owner);
     read_until(owner, "100\n");
   }
   let_go_on();
@@ -719,10 +768,11 @@ TEST_F(ShimReturnTest, WhatWasNotKeptIsTold) {
   std::string all;
   for (int i = 1; i <= 300'000; ++i) all += fmt::format("{}\n", i);
   all += "end\n";
-  auto [owner, progress] = come_back(292);
+  had.output = 292;
+  auto [owner, progress] = come_back(had);
   EXPECT_GT(progress.output, 292u);
   EXPECT_TRUE(read_all(owner).out == all.substr(progress.output));
-  EXPECT_GE(all.size() - progress.output, kMostBacklogBytes - kStreamChunkBytes);
+  EXPECT_GE(all.size() - progress.output, kMostBacklogBytes - 2 * kStreamChunkBytes);
 }
 
 TEST_F(ShimTest, AnOwnerWhoseInputNobodyReadsMayLeave) {

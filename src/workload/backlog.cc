@@ -16,7 +16,7 @@ void Backlog::append(FrameType stream, std::string_view bytes) {
     last += some;
     bytes.remove_prefix(some.size());
   }
-  while (held_ > kMostBacklogBytes) {
+  while (held_ + frames_.size() * kBacklogFrameBytes > kMostBacklogBytes) {
     held_ -= frames_.front().payload.size();
     frames_.pop_front();
   }

@@ -11,9 +11,11 @@
 
 namespace weft::workload {
 
-// More than all that can be on its way: in both ends, in the sockets between them and
-// in weftd, which passes it on.
+// More than is on its way as a rule: in both ends, in the sockets between them (200 KiB
+// each, unless the machine was told otherwise) and in weftd, which passes it on. What
+// a frame takes besides its bytes counts too.
 inline constexpr size_t kMostBacklogBytes = 1 << 20;
+inline constexpr size_t kBacklogFrameBytes = 64;
 
 class Backlog {
  public:

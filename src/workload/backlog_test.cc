@@ -38,7 +38,7 @@ TEST(Backlog, HoldsTheNewest) {
     all += bytes;
     ASSERT_EQ(backlog.end(), all.size());
     ASSERT_LE(backlog.end() - backlog.begin(), kMostBacklogBytes);
-    ASSERT_GE(backlog.end() - backlog.begin(), std::min(all.size(), kMostBacklogBytes - kStreamChunkBytes));
+    ASSERT_GE(backlog.end() - backlog.begin(), std::min(all.size(), kMostBacklogBytes - 2 * kStreamChunkBytes));
     std::string held;
     for (const Frame& frame : backlog.since(0)) {
       ASSERT_LE(frame.payload.size(), kStreamChunkBytes);
@@ -46,6 +46,16 @@ TEST(Backlog, HoldsTheNewest) {
     }
     ASSERT_TRUE(held == all.substr(backlog.begin()));
   }
+}
+
+TEST(Backlog, PiecesOfAByteCostWhatTheyTake) {
+  Backlog backlog;
+  for (size_t i = 0; i < kMostBacklogBytes; ++i) {
+    backlog.append(i % 2 == 0 ? FrameType::Stderr : FrameType::Stdout, "x");
+  }
+  EXPECT_EQ(backlog.end(), kMostBacklogBytes);
+  EXPECT_LE(backlog.since(0).size(), kMostBacklogBytes / kBacklogFrameBytes);
+  EXPECT_GE(backlog.since(0).size(), kMostBacklogBytes / (kBacklogFrameBytes + 2));
 }
 
 }  // namespace

@@ -35,6 +35,20 @@ Result<uint64_t> number(const std::vector<Line>& lines, std::string_view key, ui
   return base::parse_number(text, low, high).in_field(key);
 }
 
+void append_lines(std::string& text, const Progress& progress) {
+  append_line(text, "life", std::to_string(progress.life));
+  append_line(text, "output", std::to_string(progress.output));
+  append_line(text, "input", std::to_string(progress.input));
+}
+
+// All of it, or nothing.
+Result<std::optional<Progress>> find_progress(const std::vector<Line>& lines) {
+  if (!TRY(find_value(lines, "life"))) return std::optional<Progress>();
+  return std::optional(Progress{.life = TRY(number(lines, "life", 0, UINT64_MAX)),
+                                .output = TRY(number(lines, "output", 0, UINT64_MAX)),
+                                .input = TRY(number(lines, "input", 0, UINT64_MAX))});
+}
+
 Result<> read_refusal(Error& refusal, std::string_view payload) {
   const auto lines = TRY(parse_lines(payload));
   const auto code = TRY(get_value(lines, "code"));
@@ -75,7 +89,7 @@ Result<std::optional<Frame>> FrameReader::next() {
 std::string encode_attach(const Attach& attach) {
   std::string text;
   append_line(text, "as", attach.as == AttachAs::Owner ? "owner" : "viewer");
-  if (attach.from) append_line(text, "from", std::to_string(*attach.from));
+  if (attach.had) append_lines(text, *attach.had);
   return text;
 }
 
@@ -83,23 +97,17 @@ Result<Attach> parse_attach(std::string_view payload) {
   const auto lines = TRY(parse_lines(payload));
   const auto as = TRY(get_value(lines, "as"));
   if (as != "owner" && as != "viewer") return error(Code::Usage, "neither owner nor viewer").in_field("as");
-  Attach attach{.as = as == "owner" ? AttachAs::Owner : AttachAs::Viewer};
-  if (TRY(find_value(lines, "from"))) attach.from = TRY(number(lines, "from", 0, UINT64_MAX));
-  return attach;
+  return Attach{.as = as == "owner" ? AttachAs::Owner : AttachAs::Viewer, .had = TRY(find_progress(lines))};
 }
 
 std::string encode_progress(const Progress& progress) {
   std::string text;
-  append_line(text, "output", std::to_string(progress.output));
-  append_line(text, "input", std::to_string(progress.input));
+  append_lines(text, progress);
   return text;
 }
 
 Result<std::optional<Progress>> parse_progress(std::string_view payload) {
-  if (payload.empty()) return std::optional<Progress>();
-  const auto lines = TRY(parse_lines(payload));
-  return std::optional(Progress{.output = TRY(number(lines, "output", 0, UINT64_MAX)),
-                                .input = TRY(number(lines, "input", 0, UINT64_MAX))});
+  return find_progress(TRY(parse_lines(payload)));
 }
 
 std::string encode_grace(std::optional<base::Duration> grace) {

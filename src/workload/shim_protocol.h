@@ -13,8 +13,7 @@
 //
 // An owner whose connection broke (weftd passes it on, and may restart) attaches again
 // and goes on where it was: it says how much output it has had, and is told how much
-// of its input was taken. Positions count bytes, those of Stdout and Stderr together,
-// since its workload has an owner.
+// of its input was taken. Another shim of the same workload begins again.
 //
 // A viewer that reads too slowly is dropped. The owner's and an exec's output
 // is never lost: while they don't read, the command waits as on any pipe.
@@ -41,7 +40,7 @@ enum class FrameType : uint8_t {
                   // INT, TERM, HUP or QUIT of its owner: it isn't started again
   Stop = 4,       // ["grace_ms N"] -> Done: it will end, with or without its consent
   Restart = 5,    // ["grace_ms N"] -> Done: stop and start, or start now if it waits in backoff
-  Attach = 6,     // "as owner|viewer", ["from N"] -> Done of "output N", "input N", then Stdout and Stderr
+  Attach = 6,     // "as owner|viewer", [a Progress] -> Done with a Progress, then Stdout and Stderr
   Exec = 7,       // a command's lines -> Done, then Stdout, Stderr, Exited
   Stdin = 8,      // bytes, from the owner or the exec's client
   StdinEnd = 9,
@@ -82,17 +81,19 @@ class FrameReader {
 
 enum class AttachAs { Viewer, Owner };
 
-struct Attach {
-  AttachAs as = AttachAs::Owner;
-  std::optional<uint64_t> from = {};  // the output it has had; nothing: what comes from now on
-  bool operator==(const Attach&) const = default;
-};
-
-// Of an owner's streams, as bytes that went before what comes now.
+// How far an owner has come, "life L", "output N", "input N": the bytes that went
+// before what comes now, those of Stdout and Stderr counted together.
 struct Progress {
+  uint64_t life = 0;  // another for each shim; 0: of none yet
   uint64_t output = 0;
   uint64_t input = 0;
   bool operator==(const Progress&) const = default;
+};
+
+struct Attach {
+  AttachAs as = AttachAs::Owner;
+  std::optional<Progress> had = {};  // nothing: it wants what comes from now on
+  bool operator==(const Attach&) const = default;
 };
 
 std::string encode_attach(const Attach& attach);

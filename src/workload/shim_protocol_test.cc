@@ -54,11 +54,12 @@ TEST(ShimProtocol, AnUnknownTypeIsRefused) {
 }
 
 TEST(ShimProtocol, PayloadsParseBack) {
-  for (const Attach& attach : {Attach{.as = AttachAs::Owner}, Attach{.as = AttachAs::Viewer},
-                               Attach{.as = AttachAs::Owner, .from = 0}, Attach{.from = UINT64_MAX}}) {
+  for (const Attach& attach : {Attach{.as = AttachAs::Owner}, Attach{.as = AttachAs::Viewer}, Attach{.had = Progress{}},
+                               Attach{.had = Progress{1, UINT64_MAX, 2}}}) {
     EXPECT_EQ(*parse_attach(encode_attach(attach)), attach);
   }
-  EXPECT_EQ(*parse_progress(encode_progress({.output = 7, .input = UINT64_MAX})), (Progress{7, UINT64_MAX}));
+  EXPECT_EQ(*parse_progress(encode_progress({.life = 3, .output = 7, .input = UINT64_MAX})),
+            (Progress{3, 7, UINT64_MAX}));
   EXPECT_EQ(*parse_progress(""), std::nullopt);
   EXPECT_EQ(*parse_grace(encode_grace(1500ms)), 1500ms);
   EXPECT_EQ(*parse_grace(encode_grace({})), std::nullopt);
@@ -82,8 +83,8 @@ TEST(ShimProtocol, WrongPayloadsAreRefused) {
   EXPECT_FALSE(parse_signal("signal 9\nsignal 9\n").ok());
   EXPECT_FALSE(parse_attach("as root\n").ok());
   EXPECT_FALSE(parse_attach("").ok());
-  EXPECT_FALSE(parse_attach("as owner\nfrom -1\n").ok());
-  EXPECT_FALSE(parse_progress("output 1\n").ok());
+  EXPECT_FALSE(parse_attach("as owner\nlife 1\noutput -1\ninput 0\n").ok());
+  EXPECT_FALSE(parse_progress("life 1\noutput 1\n").ok());
   EXPECT_FALSE(parse_grace("grace_ms -1\n").ok());
   EXPECT_FALSE(parse_resize("terminal 1\n").ok());
   EXPECT_FALSE(parse_resize("terminal 1 65536\n").ok());
