@@ -16,20 +16,41 @@ namespace {
 using base::Code;
 using Json = Client::Json;
 
+// A socket on which somebody listens, in a folder of its own. Nobody takes what comes.
+class Listener {
+ public:
+  Listener() {
+    EXPECT_NE(mkdtemp(folder_), nullptr);
+    path_ = std::string(folder_) + "/sock";
+    socket_ = os::Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(socket_.get(), 1), 0);
+  }
+  ~Listener() {
+    ::unlink(path_.c_str());
+    ::rmdir(folder_);
+  }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  const std::string& path() const { return path_; }
+  int fd() const { return socket_.get(); }
+
+ private:
+  char folder_[32] = "/tmp/weft-client-XXXXXX";
+  std::string path_;
+  os::Fd socket_;
+};
+
 // Answers one connection with the same bytes whatever it is asked, and closes.
 class OneAnswer {
  public:
   explicit OneAnswer(std::string answer) {
-    EXPECT_NE(mkdtemp(folder_), nullptr);
-    path_ = std::string(folder_) + "/sock";
-    listener_ = os::Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path_.copy(address.sun_path, sizeof address.sun_path - 1);
-    EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::listen(listener_.get(), 1), 0);
     thread_ = std::thread([this, answer = std::move(answer)] {
-      const os::Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      const os::Fd peer(::accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
       std::array<char, 4096> request;
       if (::recv(peer.get(), request.data(), request.size(), 0) <= 0) return;
       std::string_view rest = answer;
@@ -40,21 +61,15 @@ class OneAnswer {
       }
     });
   }
-  ~OneAnswer() {
-    thread_.join();
-    ::unlink(path_.c_str());
-    ::rmdir(folder_);
-  }
+  ~OneAnswer() { thread_.join(); }
   Client client() {
-    auto made = Client::connect(path_);
+    auto made = Client::connect(listener_.path());
     EXPECT_TRUE(made.ok());
     return *std::move(made);
   }
 
  private:
-  char folder_[32] = "/tmp/weft-client-XXXXXX";
-  std::string path_;
-  os::Fd listener_;
+  Listener listener_;
   std::thread thread_;
 };
 
@@ -151,42 +166,24 @@ TEST(Client, AnErrorInsideAStreamIsTheStreams) {
 }
 
 TEST(Client, GivesUpAtTheDeadline) {
-  char folder[] = "/tmp/weft-client-XXXXXX";
-  ASSERT_NE(mkdtemp(folder), nullptr);
-  const std::string path = std::string(folder) + "/sock";
-  const os::Fd silent(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  ASSERT_EQ(::bind(silent.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  ASSERT_EQ(::listen(silent.get(), 1), 0);
-  auto client = Client::connect(path);
+  const Listener silent;
+  auto client = Client::connect(silent.path());
   ASSERT_TRUE(client.ok());
   const auto got = client->call("A/B", Json::object(), std::chrono::milliseconds(50));
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.error().code, Code::TimedOut);
   // An answer that comes too late isn't taken for the next one's.
   EXPECT_EQ(client->call("A/B", Json::object()).error().code, Code::Unavailable);
-  ::unlink(path.c_str());
-  ::rmdir(folder);
 }
 
 TEST(Client, GivesUpWhereNobodyTakesConnections) {
-  char folder[] = "/tmp/weft-client-XXXXXX";
-  ASSERT_NE(mkdtemp(folder), nullptr);
-  const std::string path = std::string(folder) + "/sock";
-  const os::Fd silent(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  ASSERT_EQ(::bind(silent.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  ASSERT_EQ(::listen(silent.get(), 1), 0);
+  const Listener silent;
   constexpr auto kLongest = std::chrono::milliseconds(50);
   std::vector<Client> waiting;
-  auto client = Client::connect(path, kLongest);
+  auto client = Client::connect(silent.path(), kLongest);
   while (client.ok() && waiting.size() < 10) {
     waiting.push_back(*std::move(client));
-    client = Client::connect(path, kLongest);
+    client = Client::connect(silent.path(), kLongest);
   }
   ASSERT_FALSE(client.ok());
   EXPECT_EQ(client.error().code, Code::TimedOut);
@@ -194,8 +191,6 @@ TEST(Client, GivesUpWhereNobodyTakesConnections) {
   const auto each = [](const Json&) { return Client::Next::Item; };
   EXPECT_EQ(waiting[0].stream("A/B", Json::object(), each, kLongest).error().code, Code::TimedOut);
   EXPECT_EQ(std::move(waiting[0]).upgrade("A/B", Json::object(), kLongest).error().code, Code::TimedOut);
-  ::unlink(path.c_str());
-  ::rmdir(folder);
 }
 
 TEST(Client, SaysThatNobodyListens) {
