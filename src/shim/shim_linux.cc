@@ -22,7 +22,7 @@ using workload::Spec;
 
 namespace {
 
-// How long the end waits for an owner whom somebody wants to see gone as well.
+// How long the end waits for the owner once somebody has asked for it.
 constexpr base::Duration kShortAbsence = std::chrono::seconds(1);
 
 constexpr base::Duration kFarewellTurn = std::chrono::milliseconds(100);
