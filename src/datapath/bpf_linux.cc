@@ -8,7 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdarg>
+#include <ctime>
 
+#include "base/check.h"
 #include "os/file.h"
 #include "weft.skel.h"
 
@@ -21,6 +23,13 @@ namespace {
 // libbpf's warnings go nowhere: what matters comes back as an error, with the
 // verifier's last words where it was the verifier.
 int say_nothing(libbpf_print_level, const char*, va_list) { return 0; }
+
+// Of the kernel's clock in ticks, in ns: what the coarse clocks are exact to.
+uint64_t length_of_tick() {
+  timespec tick{};
+  CHECK(clock_getres(CLOCK_MONOTONIC_COARSE, &tick) == 0);
+  return static_cast<uint64_t>(tick.tv_nsec);
+}
 
 }  // namespace
 
@@ -67,6 +76,7 @@ Result<> Bpf::load(const Options& options) {
   TRY_VOID(os::make_directories(options.pins, 0700));
   skeleton_ = weft_bpf__open();
   if (skeleton_ == nullptr) return errno_error("open the BPF programs", errno);
+  skeleton_->rodata->tick = length_of_tick();
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) {
     const std::string name = bpf_map__name(map);
