@@ -98,12 +98,14 @@ TEST_F(PlacesTest, WhoIsAwayForLongestGivesItsOwnUp) {
   const auto home_b = home_of(b), home_c = home_of(c);
   ASSERT_TRUE(pings(b, "10.0.1.12"));
   const uint64_t sent_by_b = sent(b);
+  EXPECT_GT(sent(c), 0u);
   const uint32_t slot = *datapath_->slot_of(c), salt = datapath_->bpf().tnis.get(slot)->salt;
   apply({detached(c)});
   apply({detached(b)});
   restart();  // which doesn't forget who went first
   const auto d = workload("d", "10.0.1.13", default_group_);
   EXPECT_EQ(datapath_->slot_of(d), slot);
+  EXPECT_EQ(sent(d), 0u);  // of its own
   EXPECT_FALSE(datapath_->slot_of(c));
   EXPECT_EQ(sent(c), 0u);
   EXPECT_EQ(sent(b), sent_by_b);
@@ -111,7 +113,6 @@ TEST_F(PlacesTest, WhoIsAwayForLongestGivesItsOwnUp) {
   EXPECT_NE(datapath_->bpf().tnis.get(slot)->salt, salt);  // flows of before aren't its own
   EXPECT_FALSE(pings(a, "10.0.1.12"));
   EXPECT_TRUE(pings(a, "10.0.1.13"));
-  EXPECT_LT(sent(d), 10u);  // its own only, from nothing
 
   apply({attached(c, home_c)});
   EXPECT_FALSE(datapath_->slot_of(b));
@@ -138,6 +139,22 @@ TEST_F(PlacesTest, BeyondTheMostItIsAProblemUntilOneGoes) {
   } while (!datapath_->round_is_over());
   for (const auto& [what, why] : datapath_->problems()) ADD_FAILURE() << what << ": " << why;
   EXPECT_TRUE(pings(a, "10.0.1.12"));
+}
+
+// Then nothing of the TNI itself has changed.
+TEST_F(PlacesTest, WhoseWorkloadGoesElsewhereLeavesNoAddressBehind) {
+  const auto a = workload("a", "10.0.1.10", default_group_), b = workload("b", "10.0.1.11", default_group_);
+  ASSERT_TRUE(pings(a, "10.0.1.11"));
+  model::Workload elsewhere = state_.get(home_of(b));
+  elsewhere.machine = id<model::MachineId>();
+  apply({model::Machine{.id = elsewhere.machine, .name = "other"}, elsewhere});
+  EXPECT_FALSE(has_endpoint(b));
+  EXPECT_FALSE(pings(a, "10.0.1.11"));
+  elsewhere.machine = machine_;
+  apply({elsewhere});
+  EXPECT_TRUE(has_endpoint(b));
+  EXPECT_TRUE(pings(a, "10.0.1.11"));
+  expect_whole();
 }
 
 // Of one command that moves an address and a slot from one to another.
