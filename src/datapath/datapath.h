@@ -29,6 +29,7 @@ class Datapath {
     std::string pins;  // directory in a bpffs
     model::MachineId self;
     uint32_t most_flows = abi::MOST_FLOWS;
+    uint32_t most_tnis = abi::MOST_TNIS;  // slots
     // With more interfaces only rounds tell what happened inside of workloads, see
     // os::Monitor::listen_around.
     size_t most_heard = 1024;
@@ -84,6 +85,7 @@ class Datapath {
   Links& links() { return *links_; }
   const Links& links() const { return *links_; }
 
+  // One that isn't attached here may have none.
   std::optional<uint32_t> slot_of(const model::TniId& id) const { return tni_slots_.find(id.text); }
   std::optional<uint32_t> slot_of(const model::VpcId& id) const { return vpc_slots_.find(id.text); }
   std::optional<uint32_t> slot_of_rule(uint64_t number) const;
@@ -123,16 +125,21 @@ class Datapath {
         endpoints_(bpf_.endpoints),
         ranges_(bpf_.ranges),
         machine_(bpf_.machine),
-        policy_({}) {}
+        policy_({}),
+        tni_slots_(options_.most_tnis) {}
   Result<> adopt();
+  Result<> adopt_tnis();
   void attempt(const std::string& what, Result<> result);
 
   Result<> put_vpc(const model::State& state, const model::Vpc& vpc);
   Result<> drop_vpc(const model::Vpc& vpc);
   Result<> put_subnet(const model::Subnet& subnet);
   Result<> drop_subnet(const model::Subnet& subnet);
-  Result<> put_tni(const model::State& state, const model::Tni& tni);
+  Result<> put_tni(const model::Tni& tni);
+  Result<> rest_tni(const model::Tni& tni);
   Result<> drop_tni(const model::Tni& tni);
+  Result<> free_slot(const std::string& tni, uint32_t slot);
+  bool has_place(const model::TniId& id) const;
   Result<> drop_endpoints(const model::Tni& tni, const model::Tni* after);
   void sync_workload(const model::State& state, const model::WorkloadId& id);
   void sync_interface(const model::State& state, const model::TniId& id);
@@ -185,7 +192,11 @@ class Datapath {
   os::Monitor::Around around_ = os::Monitor::Around::No;
   Policy policy_;
   Phase phase_ = Phase::Adopting;
-  Slots<std::string> tni_slots_{abi::MOST_TNIS};  // by the ids' texts
+  // By the ids' texts. Those that are attached here have one; those that were, rest.
+  // A slot is another's only after twice as many were attached as may be at one time:
+  // by then the flow table was swept, which takes seconds, and no flow names it.
+  Slots<std::string> tni_slots_;
+  static_assert(3 * model::kMostTnisPerMachine < abi::MOST_TNIS);
   Slots<std::string> vpc_slots_{abi::MOST_VPCS};
   std::map<uint32_t, uint32_t> set_of_tni_;  // by slot: the set's slot in the kernel
   std::map<model::TniId, Held> held_;

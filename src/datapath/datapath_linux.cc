@@ -55,12 +55,8 @@ Result<std::unique_ptr<Datapath>> Datapath::open(const Options& options) {
 }
 
 Result<> Datapath::adopt() {
-  const uint32_t generation = generation_ = TRY(bpf_.generation.get(0));
-  for (const auto& [slot, row] : TRY(bpf_.tnis.all())) {
-    if (row.id == 0) continue;
-    tni_slots_.adopt("tni-" + base::hex64(row.id), slot);
-    set_of_tni_[slot] = at_generation(row.set, generation);
-  }
+  generation_ = TRY(bpf_.generation.get(0));
+  TRY_VOID(adopt_tnis());
   for (const auto& [slot, row] : TRY(bpf_.vpcs.all())) {
     if (row.id == 0) continue;
     const model::VpcId vpc{"vpc-" + base::hex64(row.id)};
@@ -100,6 +96,37 @@ Result<> Datapath::adopt() {
   }
   policy_ = Policy(fresh);
   policy_.avoid(used);
+  return {};
+}
+
+// The generation of a row that isn't attached tells since when: who is away for
+// longest gives up its slot first, as if weftd had been there all the time.
+Result<> Datapath::adopt_tnis() {
+  struct Idle {
+    uint32_t age, slot;
+    std::string tni;  // whose it is; empty: nobody's
+  };
+  std::vector<Idle> all_idle;
+  for (const auto& [slot, row] : TRY(bpf_.tnis.all())) {
+    if (row.id == 0 && row.set.generation == 0) continue;  // was never used
+    const std::string tni = row.id == 0 ? std::string() : "tni-" + base::hex64(row.id);
+    if (row.ifindex == 0) all_idle.push_back({generation_ - row.set.generation, slot, tni});
+    if (tni.empty()) {
+      tni_slots_.avoid(slot);
+      continue;
+    }
+    tni_slots_.adopt(tni, slot);
+    tnis_.adopt(slot, row);
+    set_of_tni_[slot] = at_generation(row.set, generation_);
+  }
+  std::stable_sort(all_idle.begin(), all_idle.end(), [](const Idle& a, const Idle& b) { return a.age > b.age; });
+  for (const Idle& idle : all_idle) {
+    if (idle.tni.empty()) {
+      tni_slots_.release(idle.slot);
+    } else {
+      tni_slots_.rest(idle.tni);
+    }
+  }
   return {};
 }
 
@@ -167,15 +194,16 @@ Result<> Datapath::drop_subnet(const model::Subnet& subnet) {
   return {};
 }
 
-// The row and the addresses. The group set is written with the policy.
-Result<> Datapath::put_tni(const model::State&, const model::Tni& tni) {
-  const bool known = tni_slots_.find(tni.id.text).has_value();
+bool Datapath::has_place(const model::TniId& id) const { return slot_of(id) && !tni_slots_.rests(id.text); }
+
+// The row and the addresses of one that is attached here. The group set is written
+// with the policy, unless there was none that anybody judged by.
+Result<> Datapath::put_tni(const model::Tni& tni) {
+  const bool known = slot_of(tni.id).has_value(), placed = has_place(tni.id);
   const auto slot = tni_slots_.take(tni.id.text);
-  if (!slot) return error(Code::Limit, "the data path holds {} TNIs at most", abi::MOST_TNIS - 1);
-  if (!known) {
-    set_of_tni_[*slot] = policy_.set_slot(tni.groups);
-    TRY_VOID(bpf_.tni_counters.clear(*slot));
-  }
+  if (!slot) return error(Code::Limit, "the data path holds {} attached TNIs at most", options_.most_tnis - 1);
+  if (!placed) set_of_tni_[*slot] = policy_.set_slot(tni.groups);
+  if (!known) TRY_VOID(bpf_.tni_counters.clear(*slot));
   const auto held = held_.find(tni.id);
   const auto found = found_.find(tni.id.text);
   abi::tni row{};
@@ -200,6 +228,19 @@ Result<> Datapath::put_tni(const model::State&, const model::Tni& tni) {
   return {};
 }
 
+// One that isn't attached here: nobody has its addresses. It finds its slot and its
+// counters when it comes again, unless others needed all slots meanwhile.
+Result<> Datapath::rest_tni(const model::Tni& tni) {
+  if (!has_place(tni.id)) return {};
+  TRY_VOID(drop_endpoints(tni, nullptr));
+  const uint32_t slot = *slot_of(tni.id);
+  auto row = tnis_.find(slot);
+  tni_slots_.rest(tni.id.text);
+  if (!row || row->ifindex == 0) return {};
+  row->ifindex = 0;
+  return write_tni(slot, *row);
+}
+
 Result<> Datapath::drop_endpoints(const model::Tni& tni, const model::Tni* after) {
   const auto kept = after == nullptr ? std::vector<net::Address>() : after->addresses();
   for (const net::Address& address : tni.addresses()) {
@@ -215,11 +256,15 @@ Result<> Datapath::drop_tni(const model::Tni& tni) {
   const auto slot = tni_slots_.find(tni.id.text);
   if (!slot) return {};
   TRY_VOID(drop_endpoints(tni, nullptr));
-  TRY_VOID(tnis_.clear(*slot));
-  TRY_VOID(move_generation());
-  set_of_tni_.erase(*slot);
-  tni_slots_.drop(tni.id.text);
-  tni_slots_.release(*slot);
+  return free_slot(tni.id.text, *slot);
+}
+
+Result<> Datapath::free_slot(const std::string& tni, uint32_t slot) {
+  set_of_tni_[slot] = 0;
+  TRY_VOID(write_tni(slot, {}));
+  set_of_tni_.erase(slot);
+  tni_slots_.drop(tni);
+  tni_slots_.release(slot);
   return {};
 }
 
@@ -240,7 +285,7 @@ Result<> Datapath::drop_interface(const model::TniId& id) {
 
 Result<> Datapath::make_interface(const Interface& interface) {
   const auto slot = slot_of(interface.tni);
-  if (!slot) return error(Code::Failed, "TNI {} has no place in the data path", interface.tni.text);
+  if (!slot) return error(Code::Failed, "TNI {} has no slot in the data path", interface.tni.text);
   const auto found = found_.find(interface.tni.text);
   int ifindex = 0;
   if (found != found_.end() && found->second.fingerprint == interface.fingerprint() &&
@@ -336,7 +381,11 @@ void Datapath::sync_interface(const model::State& state, const model::TniId& id)
   const auto held = held_.find(id);
   if (held != held_.end() && wanted && held->second.interface == *wanted) return;
   if (held != held_.end()) attempt(id.text, drop_interface(id));
-  if (wanted) attempt(id.text, make_interface(*wanted));
+  if (!wanted) return;
+  // There may be room now.
+  auto made = has_place(id) ? Result<>() : put_tni(*tni);
+  if (made.ok()) made = make_interface(*wanted);
+  attempt(id.text, std::move(made));
 }
 
 void Datapath::update(const model::State& state, const model::Changes& changes, const ClockPair& clocks) {
@@ -355,11 +404,14 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
       }
     }
   }
+  std::set<model::TniId> here;
   for (const model::TniId& id : touched) {
     const model::Tni* tni = state.find(id);
     const auto wanted = tni == nullptr ? std::nullopt : compile_interface(state, options_.self, options_.names, *tni);
     const auto held = held_.find(id);
     if (held != held_.end() && (!wanted || held->second.interface != *wanted)) attempt(id.text, drop_interface(id));
+    if (wanted) here.insert(id);
+    if (tni != nullptr && !wanted) attempt(id.text, rest_tni(*tni));
   }
 
   const bool short_of_room = !policy_.problems().empty();
@@ -378,18 +430,21 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
     if (const auto* before = object_as<model::Subnet>(change.before)) attempt(before->id.text, drop_subnet(*before));
     if (const auto* after = object_as<model::Subnet>(change.after)) attempt(after->id.text, put_subnet(*after));
     if (const auto* before = object_as<model::Tni>(change.before)) {
-      const auto* after = object_as<model::Tni>(change.after);
-      attempt(before->id.text, after == nullptr ? drop_tni(*before) : drop_endpoints(*before, after));
+      const model::Tni* kept = here.contains(before->id) ? state.find(before->id) : nullptr;
+      attempt(before->id.text, change.after ? drop_endpoints(*before, kept) : drop_tni(*before));
     }
-    if (const auto* after = object_as<model::Tni>(change.after)) {
-      attempt(after->id.text, put_tni(state, *after));
-    }
+  }
+  // When nobody has the addresses any more that they come to have.
+  for (const model::Change& change : changes) {
+    const auto* after = object_as<model::Tni>(change.after);
+    if (after != nullptr && here.contains(after->id)) attempt(after->id.text, put_tni(state.get(after->id)));
   }
   std::vector<SetMove> moves;
   const auto move = [&](const model::Tni& tni) {
+    if (!has_place(tni.id)) return;
     const auto slot = slot_of(tni.id);
     const uint32_t set = policy_.set_slot(tni.groups);
-    if (!slot || set_of_tni_[*slot] == set) return;
+    if (set_of_tni_[*slot] == set) return;
     moves.push_back({.tni = *slot, .before = set_of_tni_[*slot], .after = set});
     set_of_tni_[*slot] = set;
   };
@@ -451,15 +506,10 @@ Result<> Datapath::remove_leftovers(const model::State& state) {
     netns_.erase(name);
   }
   for (const auto& [id, slot] : std::map(tni_slots_.all())) {
-    if (state.find(model::TniId{id}) != nullptr) continue;
-    TRY_VOID(bpf_.tnis.put(slot, {}));
-    set_of_tni_.erase(slot);
-    tni_slots_.drop(id);
-    tni_slots_.release(slot);
+    if (state.find(model::TniId{id}) == nullptr) TRY_VOID(free_slot(id, slot));
   }
   for (const auto& [key, row] : TRY(bpf_.endpoints.all())) {
-    const bool tni_gone = row.kind == abi::ENDPOINT_TNI && !set_of_tni_.contains(row.tni);
-    if (tni_gone) TRY_VOID(bpf_.endpoints.remove(key));
+    if (!endpoints_.rows().contains(key)) TRY_VOID(bpf_.endpoints.remove(key));
   }
   for (const auto& [id, slot] : std::map(vpc_slots_.all())) {
     if (state.find(model::VpcId{id}) != nullptr) continue;

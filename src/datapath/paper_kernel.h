@@ -28,9 +28,11 @@ class PaperKernel {
   static constexpr char kBpffs[] = "/run/bpf";
   static constexpr char kPins[] = "/run/bpf/weft";
 
-  static Result<std::unique_ptr<PaperKernel>> open(uint32_t most_flows, const std::set<net::Address>& machine = {}) {
+  static Result<std::unique_ptr<PaperKernel>> open(uint32_t most_flows, const std::set<net::Address>& machine = {},
+                                                   uint32_t most_tnis = abi::MOST_TNIS) {
     TRY_VOID(os::mount_bpffs(kBpffs));
-    std::unique_ptr<PaperKernel> kernel(new PaperKernel(TRY(Bpf::open({.pins = kPins, .most_flows = most_flows}))));
+    Bpf bpf = TRY(Bpf::open({.pins = kPins, .most_flows = most_flows}));
+    std::unique_ptr<PaperKernel> kernel(new PaperKernel(std::move(bpf), most_tnis));
     TRY_VOID(stop_sweep());
     for (const net::Address& address : machine) TRY_VOID(kernel->bpf_.machine.put(address_of(address), 1));
     return kernel;
@@ -44,7 +46,7 @@ class PaperKernel {
     std::vector<SetMove> moves;
     for (const model::Change& change : changes) {
       const auto* tni = object_as<model::Tni>(change.after);
-      if (tni == nullptr || state.find(tni->id) == nullptr) continue;
+      if (tni == nullptr || state.find(tni->id) == nullptr || state.get(tni->id).workload.empty()) continue;
       const uint32_t slot = slot_of(tni->id), set = policy_.set_slot(tni->groups);
       if (set_of_tni_[slot] == set) continue;
       moves.push_back({.tni = slot, .before = set_of_tni_[slot], .after = set});
@@ -63,6 +65,7 @@ class PaperKernel {
     probe.packet.now = static_cast<uint64_t>(now.ns);
     TRY_VOID(run("sweep_probe", bpf_.sweep_probe(), probe));
     for (const uint32_t slot : std::exchange(free_tnis_, {})) tni_slots_.release(slot);
+    for (const std::string& tni : away_) tni_slots_.rest(tni);
     for (const uint32_t slot : std::exchange(free_vpcs_, {})) vpc_slots_.release(slot);
     return {};
   }
@@ -78,6 +81,10 @@ class PaperKernel {
   }
 
   Result<uint32_t> flows() const { return TRY(bpf_.common.get(0)).flows; }
+  // Whether one more TNI may be attached before the next sweep.
+  bool has_room() const { return tni_slots_.has_room(); }
+  // How often a TNI got the slot of one that is still there, but attached to nothing.
+  uint64_t slots_taken_over() const { return slots_taken_over_; }
 
   const Bpf& bpf() const { return bpf_; }
   const PolicyTables& tables() const { return policy_.tables(); }
@@ -100,7 +107,7 @@ class PaperKernel {
   }
 
  private:
-  explicit PaperKernel(Bpf bpf) : bpf_(std::move(bpf)) {}
+  PaperKernel(Bpf bpf, uint32_t most_tnis) : bpf_(std::move(bpf)), tni_slots_(most_tnis) {}
 
   // The test alone says when the flow table is swept.
   static Result<> stop_sweep() {
@@ -207,13 +214,17 @@ class PaperKernel {
       }
     }
     const auto* tni = object_as<model::Tni>(change.after);
-    if (tni != nullptr && state.find(tni->id) != nullptr) return put_tni(*tni);
+    if (tni != nullptr && state.find(tni->id) != nullptr) {
+      const model::Tni& now = state.get(tni->id);
+      return now.workload.empty() ? rest_tni(now) : put_tni(now);
+    }
     if (const auto* gone = object_as<model::Tni>(change.before); gone && !change.after && slot_of(gone->id) != 0) {
       const uint32_t slot = slot_of(gone->id);
       TRY_VOID(bpf_.tnis.put(slot, {}));
       tni_slots_.drop(gone->id.text);
       tni_of_slot_.erase(slot);
       set_of_tni_.erase(slot);
+      away_.erase(gone->id.text);
       free_tnis_.push_back(slot);
     }
     return {};
@@ -234,15 +245,27 @@ class PaperKernel {
     return {};
   }
 
+  Result<> rest_tni(const model::Tni& tni) {
+    const uint32_t slot = slot_of(tni.id);
+    if (slot == 0) return {};
+    away_.insert(tni.id.text);
+    abi::tni row = TRY(bpf_.tnis.get(slot));
+    row.ifindex = 0;
+    return bpf_.tnis.put(slot, row);
+  }
+
   Result<> put_tni(const model::Tni& tni) {
-    const bool known = tni_slots_.find(tni.id.text).has_value();
-    const uint32_t slot = *tni_slots_.take(tni.id.text);
+    const bool known = slot_of(tni.id) != 0, was_away = away_.erase(tni.id.text) > 0;
+    const auto taken = tni_slots_.take(tni.id.text);
+    if (!taken) return error(base::Code::Limit, "no slot for {}", tni.id.text);
+    const uint32_t slot = *taken;
+    if (!known && tni_of_slot_.contains(slot)) ++slots_taken_over_;
     tni_of_slot_[slot] = tni.id;
-    if (!known) set_of_tni_[slot] = policy_.set_slot(tni.groups);
+    if (!known || was_away) set_of_tni_[slot] = policy_.set_slot(tni.groups);
     abi::tni row{};
     row.id = number_of(tni.id.text);
     row.vpc = slot_of(tni.vpc);
-    row.ifindex = tni.workload.empty() ? 0 : static_cast<uint32_t>(index_of_slot(slot, kFirstTurn));
+    row.ifindex = static_cast<uint32_t>(index_of_slot(slot, kFirstTurn));
     row.set = {set_of_tni_[slot], set_of_tni_[slot], generation_};
     row.flags = tni.source_check == model::SourceCheck::Off ? uint8_t{abi::TNI_SOURCE_CHECK_OFF} : uint8_t{0};
     row.salt = salt_of(tni);
@@ -284,11 +307,13 @@ class PaperKernel {
   Policy policy_{{}};
   PolicyImage image_;
   uint32_t generation_ = 1;
-  Slots<std::string> tni_slots_{abi::MOST_TNIS}, vpc_slots_{abi::MOST_VPCS};
+  Slots<std::string> tni_slots_, vpc_slots_{abi::MOST_VPCS};
   std::map<uint32_t, model::TniId> tni_of_slot_;
   std::map<uint32_t, uint32_t> set_of_tni_;
   // A slot counts flows until they are swept: it serves nobody else before.
   std::vector<uint32_t> free_tnis_, free_vpcs_;
+  std::set<std::string> away_;  // TNIs that were attached
+  uint64_t slots_taken_over_ = 0;
 };
 
 }  // namespace weft::datapath

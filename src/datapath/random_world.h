@@ -50,6 +50,20 @@ class RandomWorld {
     if (rng_.one_in(30)) pile(command, rule(v, now), v, now);
     return command;
   }
+  // One is detached, and another one attached.
+  model::Command hand_over(const model::State& state) {
+    model::Command command;
+    std::vector<model::Tni> attached, detached;
+    for (const auto& [id, tni] : state.all<model::Tni>()) (tni.workload.empty() ? detached : attached).push_back(tni);
+    if (attached.empty() || detached.empty()) return command;
+    model::Tni goes = pick(attached), comes = pick(detached);
+    goes.workload = {};
+    comes.workload = model::WorkloadId{"w" + comes.id.text.substr(comes.id.text.find('-'))};
+    ++comes.epoch;
+    put(command, goes);
+    put(command, comes);
+    return command;
+  }
   // Everything goes, a command for each VPC.
   model::Command end_of(const model::State& state, uint64_t v) {
     model::Command command;

@@ -44,7 +44,12 @@ class DatapathTest : public os::Isolated {
   }
 
   Datapath::Options options() {
-    return {.names = {}, .pins = "/run/bpf/weft", .self = machine_, .most_flows = 4096, .most_heard = most_heard_};
+    return {.names = {},
+            .pins = "/run/bpf/weft",
+            .self = machine_,
+            .most_flows = 4096,
+            .most_tnis = most_tnis_,
+            .most_heard = most_heard_};
   }
   void open() {
     auto opened = Datapath::open(options());
@@ -56,16 +61,20 @@ class DatapathTest : public os::Isolated {
     return Id::make(rng_);
   }
 
-  void run(model::Command command) {
+  // Problems are expected.
+  void carry_out(const model::Command& command) {
     auto changes = state_.apply(command);
     ASSERT_TRUE(changes.ok()) << changes.error().what;
     datapath_->update(state_, *changes, clocks());
+  }
+  void run(const model::Command& command) {
+    carry_out(command);
     for (const auto& [what, why] : datapath_->problems()) ADD_FAILURE() << what << ": " << why;
   }
   void apply(std::vector<model::Object> objects) {
     model::Command command;
     for (auto& object : objects) command.operations.emplace_back(model::Put{std::move(object)});
-    run(std::move(command));
+    run(command);
   }
   model::TniId workload(const std::string& name, const std::string& ip, model::GroupId group) {
     const auto w = id<model::WorkloadId>();
@@ -84,6 +93,18 @@ class DatapathTest : public os::Isolated {
                       .machine = machine_,
                       .workload = w}});
     return t;
+  }
+  // The TNI as it is when it is detached, and when it is attached once more.
+  model::Tni detached(const model::TniId& id) {
+    model::Tni tni = state_.get(id);
+    tni.workload = {};
+    return tni;
+  }
+  model::Tni attached(const model::TniId& id, const model::WorkloadId& to) {
+    model::Tni tni = state_.get(id);
+    tni.workload = to;
+    ++tni.epoch;
+    return tni;
   }
   // All of the state, as the first update of a new daemon has it.
   void tell_all() {
@@ -118,6 +139,7 @@ class DatapathTest : public os::Isolated {
   model::State state_;
   model::MachineId machine_ = id<model::MachineId>();
   size_t most_heard_ = 1024;
+  uint32_t most_tnis_ = abi::MOST_TNIS;
   model::VpcId vpc_ = id<model::VpcId>();
   model::SubnetId subnet_ = id<model::SubnetId>();
   model::GroupId default_group_ = id<model::GroupId>();

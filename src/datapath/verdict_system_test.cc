@@ -19,6 +19,9 @@ namespace {
 using model::Reason;
 
 constexpr uint32_t kMostFlows = 64;
+// Fewer than there are TNIs, so that slots change hands.
+constexpr size_t kMostAttached = 8;
+constexpr uint32_t kMostTnis = 1 + kMostAttached + 1;
 
 uint64_t from_environment(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -50,7 +53,7 @@ class ThreeVerdicts : public os::Isolated {
  protected:
   void SetUp() override {
     Isolated::SetUp();
-    auto opened = PaperKernel::open(kMostFlows, RandomWorld::machine());
+    auto opened = PaperKernel::open(kMostFlows, RandomWorld::machine(), kMostTnis);
     ASSERT_TRUE(opened.ok()) << opened.error().what;
     kernel_ = std::move(*opened);
   }
@@ -62,8 +65,10 @@ class ThreeVerdicts : public os::Isolated {
   void command() { carry_out(world_.command(state_, now_)); }
 
   void carry_out(const model::Command& command) {
+    if (!kernel_->has_room()) sweep();
     const auto changes = state_.apply(command);
     if (!changes.ok()) return;
+    if (attached() > kMostAttached) return state_.undo(*changes);
     const auto applied = kernel_->apply(state_, *changes, now_);
     ASSERT_TRUE(applied.ok()) << applied.error().what;
     // Ids are never used again, but here they are.
@@ -71,6 +76,12 @@ class ThreeVerdicts : public os::Isolated {
       return change.before && !change.after && std::get_if<model::Vpc>(&*change.before) != nullptr;
     });
     if (vpc_gone) sweep();
+  }
+
+  size_t attached() const {
+    const auto& tnis = state_.all<model::Tni>();
+    return static_cast<size_t>(
+        std::count_if(tnis.begin(), tnis.end(), [](const auto& entry) { return !entry.second.workload.empty(); }));
   }
 
   void wait() {
@@ -198,6 +209,8 @@ TEST_F(ThreeVerdicts, AgreeOverCommandsPacketsAndTime) {
       revoke();
     } else if (dice < 21 && rng_.one_in(3)) {
       flood();
+    } else if (dice < 22) {
+      carry_out(world_.hand_over(state_));
     } else {
       packet();
     }
@@ -210,6 +223,8 @@ TEST_F(ThreeVerdicts, AgreeOverCommandsPacketsAndTime) {
   if (HasFatalFailure()) return;
   std::printf("%llu packets, %llu allowed\n", static_cast<unsigned long long>(packets_),
               static_cast<unsigned long long>(allowed_));
+  std::printf("%llu slots taken over\n", static_cast<unsigned long long>(kernel_->slots_taken_over()));
+  EXPECT_GE(kernel_->slots_taken_over() * 500, steps) << "too few slots change hands to mean anything";
   EXPECT_GE(allowed_ * 10, packets_ * 3) << "too few packets pass to mean anything";
   for (const Reason reason :
        {Reason::RuleMatch, Reason::Established, Reason::Related, Reason::Resolver, Reason::SourceCheck,

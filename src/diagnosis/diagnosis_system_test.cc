@@ -171,7 +171,7 @@ TEST_F(DiagnosisTest, MetricsCountWhatPassed) {
   EXPECT_EQ(measured.flows, 1u);
   EXPECT_EQ(measured.most_flows, 4096u);
   EXPECT_EQ(measured.drops.at(model::Reason::NoEndpoint), 1u);
-  ASSERT_THAT(measured.tnis, SizeIs(4));
+  ASSERT_THAT(measured.tnis, SizeIs(3));
   EXPECT_GE(measured.tnis[0].counters.out.packets, 1u);
   EXPECT_EQ(measured.tnis[0].counters.flows, 1u);
   ASSERT_THAT(measured.rules, SizeIs(2));

@@ -82,14 +82,16 @@ class Held {
     line_for_rules(sets);
   }
   void operator()(const model::Tni& tni) {
-    if (const auto interface = interface_of(tni)) line_for_interface(*interface);
+    const auto interface = interface_of(tni);
     const auto slot = datapath_.slot_of(tni.id);
-    if (!slot) return;
-    line("slot {} of the interfaces", *slot);
-    line("{}, marked as this interface's", plural(tni.addresses().size(), "address", "addresses"));
+    if (interface) line_for_interface(*interface);
+    if (slot) line("slot {} of the interfaces{}", *slot, interface ? "" : ", kept until others need it");
+    if (interface && slot)
+      line("{}, marked as this interface's", plural(tni.addresses().size(), "address", "addresses"));
     const uint32_t set = datapath_.policy().set_slot(tni.groups);
     line("group set {}, shared with {}", set, plural(tnis_with(tni.groups) - 1, "other interface", "other interfaces"));
     line_for_rules({set});
+    if (!interface || !slot) return;
     if (const auto flows = datapath_.bpf().flow_counts.get(*slot); flows.ok()) {
       line("{} in the flow table", plural(*flows, "flow", "flows"));
     }

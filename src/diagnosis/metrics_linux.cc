@@ -27,10 +27,11 @@ Result<> measure_drops(const datapath::Bpf& bpf, Measured& measured) {
   return {};
 }
 
+// Of those that are attached.
 Result<> measure_tnis(const model::State& state, const datapath::Datapath& datapath, Measured& measured) {
   for (const auto& [id, tni] : state.all<model::Tni>()) {
     const auto slot = datapath.slot_of(id);
-    if (!slot) continue;
+    if (!slot || tni.workload.empty()) continue;
     if (measured.tnis.size() == kMostTniSeries) {
       ++measured.tnis_left_out;
       continue;

@@ -27,7 +27,8 @@ class Tracer {
         verdict_(judge(state, now, opening)),
         now_(now),
         sender_(opening.sender.empty() ? nullptr : &state.get(opening.sender)),
-        target_(verdict_.target.empty() ? nullptr : &state.get(verdict_.target)) {}
+        target_(verdict_.target.empty() ? nullptr : &state.get(verdict_.target)),
+        holder_(state.holder_of(opening.vpc, opening.target)) {}
 
   const model::Verdict& verdict() const { return verdict_; }
   api::Trace run() && {
@@ -131,7 +132,9 @@ class Tracer {
                                 .selector = opening_.selector};
     const std::string step = (out ? "egress of " : "ingress of ") + tni.name;
     if (rule.empty()) {
-      deny(step, tell_denied(state_, now_, question), out ? Reason::EgressDenied : Reason::IngressDenied);
+      std::string what = tell_denied(state_, now_, question);
+      if (out && target_ == nullptr && holder_ != nullptr) what += "; " + detached_text() + ": its groups don't count";
+      deny(step, std::move(what), out ? Reason::EgressDenied : Reason::IngressDenied);
       return false;
     }
     allow(step, tell_allowed(state_, now_, question, rule), rule);
@@ -164,13 +167,16 @@ class Tracer {
   }
   std::string nowhere_text() const {
     const std::string target = opening_.target.text();
-    if (target_ != nullptr) return fmt::format("{} is {}'s, which is attached to no workload", target, target_->name);
+    if (holder_ != nullptr) return detached_text();
     if (model::is_in_ranges(vpc(), opening_.target))
       return fmt::format("{} is in a range of {}, and no interface has it", target, vpc().name);
     if (verdict_.reason == Reason::NoEndpoint)
       return target + " is the VPC's resolver, which answers DNS and nothing else";
     if (sender_ == nullptr) return fmt::format("{} is in no range of {} either", target, vpc().name);
     return no_exit_text();
+  }
+  std::string detached_text() const {
+    return fmt::format("{} is {}'s, which is attached to no workload", opening_.target.text(), holder_->name);
   }
   std::string no_exit_text() const {
     const std::string target = opening_.target.text(), name = vpc().name;
@@ -203,6 +209,7 @@ class Tracer {
   const base::WallTime now_;
   const model::Tni* sender_;
   const model::Tni* target_;
+  const model::Tni* holder_;  // of the target's address, attached or not
   api::Trace trace_;
 };
 

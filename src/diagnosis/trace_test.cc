@@ -84,6 +84,10 @@ TEST_F(TraceTest, EachGroupOfTheInterfaceIsNamed) {
 
 TEST_F(TraceTest, GroupsAreAskedBeforeTheWay) {
   EXPECT_THAT(tell(query(world_.web, address("10.0.1.99"), 80)), HasSubstr("DENY egress-denied"));
+  world_.allow(3, world_.front, Direction::Out, "all", world_.data);
+  EXPECT_THAT(tell(query(world_.web, world_.idle, 80)),
+              HasSubstr("10.0.1.6 is idle's, which is attached to no workload: its groups don't count\n"
+                        "DENY egress-denied"));
   world_.allow(1, world_.front, Direction::Out, "all", prefix("0.0.0.0/0"));
   EXPECT_EQ(tell(query(world_.web, address("10.0.1.99"), 80)),
             "ALLOW source check: 10.0.1.4 is web's own\n"

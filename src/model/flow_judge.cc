@@ -34,7 +34,9 @@ FlowEnd end_of(const TniId& id, const State& state) {
 // Whether the end is still who it was. Flows don't follow a TNI that was
 // attached anew or got other addresses, nor an address to another holder.
 bool stands(const State& state, const VpcId& vpc, const FlowEnd& end, const net::Address& address) {
-  if (end.tni.empty()) return state.find(vpc) != nullptr && state.holder_of(vpc, address) == nullptr;
+  const Tni* holder = state.holder_of(vpc, address);
+  const bool is_held = holder != nullptr && !holder->workload.empty();
+  if (end.tni.empty()) return state.find(vpc) != nullptr && !is_held;
   const Tni* tni = state.find(end.tni);
   return tni != nullptr && !tni->workload.empty() && tni->epoch == end.epoch && tni->addresses() == end.addresses;
 }

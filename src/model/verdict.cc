@@ -17,6 +17,12 @@ constexpr std::array kReasons = {
 #undef X
 };
 
+// Nobody is where a TNI is attached to nothing.
+const Tni* end_at(const State& state, const VpcId& vpc, const net::Address& address) {
+  const Tni* holder = state.holder_of(vpc, address);
+  return holder != nullptr && !holder->workload.empty() ? holder : nullptr;
+}
+
 bool is_nobody(const net::Address& address) { return address.is_loopback() || address.is_unspecified(); }
 
 // What the gateway can give the machine's address and an id of its own: ports, and of
@@ -108,7 +114,7 @@ namespace {
 // Where it goes: None for the TNI in `target`, or for the gateway if there is none.
 Reason check_target(const State& state, const Opening& opening, const Tni* target) {
   const Vpc& vpc = state.get(opening.vpc);
-  if (target != nullptr) return target->workload.empty() ? Reason::NoEndpoint : Reason::None;
+  if (target != nullptr) return Reason::None;
   const bool resolver = is_resolver(state, opening.vpc, opening.target);
   const bool query = (opening.protocol == kUdp || opening.protocol == kTcp) && opening.selector == 53;
   if (resolver && query && !opening.sender.empty()) return Reason::Resolver;
@@ -129,7 +135,7 @@ Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of)
   const Tni* sender = opening.sender.empty() ? nullptr : &state.get(opening.sender);
   const Reason source = check_source(state, opening.vpc, opening.sender, opening.source);
   if (source != Reason::None) return end(source);
-  const Tni* target = state.holder_of(opening.vpc, opening.target);
+  const Tni* target = end_at(state, opening.vpc, opening.target);
   if (target != nullptr) verdict.target = target->id;
   const Reason way = check_target(state, opening, target);
   if (way == Reason::Resolver) return end(way);

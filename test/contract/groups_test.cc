@@ -94,6 +94,19 @@ TEST_F(Groups, SG_4_AGroupAsPeerIsItsMembersNowAndLater) {
   expect_refused(rule(3, "servers", Direction::In, "all", group_id("foreign", "default")), Code::Usage, "peer");
 }
 
+TEST_F(Groups, SG_4_AMemberCountsWhileItIsAttached) {
+  ASSERT_TRUE(remove(rule_of_number(100)).ok());
+  expect_accepted(rule(1, "clients", Direction::Out, "all", group_id("shop", "servers")));
+  expect_accepted(rule(2, "servers", Direction::In, "all", prefix("0.0.0.0/0")));
+  EXPECT_EQ(verdict().reason, Reason::RuleMatch);
+  server_.workload = {};
+  expect_accepted(server_);
+  EXPECT_EQ(verdict().reason, Reason::EgressDenied);
+  expect_accepted(rule(3, "clients", Direction::Out, "all", prefix("0.0.0.0/0")));
+  EXPECT_EQ(verdict().reason, Reason::NoEndpoint);
+  EXPECT_TRUE(verdict().target.empty());
+}
+
 TEST_F(Groups, SG_10_ARuleEndsByItself) {
   Rule passing = rule(1, "servers", Direction::In, "tcp:80", prefix("0.0.0.0/0"));
   passing.until = base::WallTime{1000};
