@@ -89,11 +89,15 @@ class Conversation {
   }
   // The next frame of this type, the others passed over; nothing: the client has gone.
   std::optional<workload::Frame> await(workload::FrameType type) {
+    auto frame = await();
+    while (frame && frame->type != type) frame = await();
+    return frame;
+  }
+  std::optional<workload::Frame> await() {
     while (true) {
       auto frame = in_.next();
       if (!frame.ok()) return std::nullopt;
-      if (*frame && (*frame)->type == type) return std::move(**frame);
-      if (*frame) continue;
+      if (*frame) return std::move(**frame);
       char buffer[4096];
       const ssize_t count = recv(fd_.get(), buffer, sizeof buffer, 0);
       if (count <= 0) return std::nullopt;

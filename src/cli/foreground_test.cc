@@ -26,12 +26,19 @@ std::string status_of(RunState state, std::optional<Exit> exit = {}, const std::
   return encode(status);
 }
 
+// Which takes all input there is.
+void join(Conversation& c, const std::string& progress) {
+  c.frame(FrameType::Done, progress);
+  c.frame(FrameType::StdinUpTo, workload::encode_up_to(UINT64_MAX));
+}
+void join(Conversation& c, const workload::Progress& progress) { join(c, workload::encode_progress(progress)); }
+
 // A weftd in which `run` starts a workload that behaves as `attached` says.
 void serve_run(FakeWeftd& weftd, FakeWeftd::Answer attached) {
   weftd.on("Workloads/Run", {{"id", "w-1"}, {"name", "x"}});
   weftd.on("Workloads/Attach", [attached = std::move(attached)](Conversation& c, const Json& request) {
     c.upgrade();
-    c.frame(FrameType::Done, "");
+    join(c, "");
     attached(c, request);
   });
 }
@@ -69,6 +76,31 @@ TEST(Run, PassesInputAndItsEnd) {
   const Outcome outcome = run_weft(weftd, {"run", "cat"}, {.input = "one\ntwo\n"});
   EXPECT_EQ(outcome.status, 0);
   EXPECT_EQ(outcome.out, "one\ntwo\n");
+}
+
+// What is for the command must not be in the way of what is for its parent.
+TEST(Run, InputComesAsFarAsThereIsRoomAndASignalOvertakesTheRest) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/Run", {{"id", "w-1"}, {"name", "x"}});
+  weftd.on("Workloads/Attach", [](Conversation& c, const Json&) {
+    c.upgrade();
+    c.frame(FrameType::Done, workload::encode_progress({.life = 5, .output = 0, .input = 100}));
+    for (const auto& [room, text] : {std::pair{2, "on"}, {3, "e"}, {6, "\ntw"}}) {
+      c.frame(FrameType::StdinUpTo, workload::encode_up_to(static_cast<uint64_t>(100 + room)));
+      const auto input = c.await(FrameType::Stdin);
+      ASSERT_TRUE(input);
+      EXPECT_EQ(input->payload, text);
+    }
+    c.frame(FrameType::Stdout, "ready\n");
+    const auto next = c.await();
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->type, FrameType::Signal);
+    end(c, {.code = 130, .signal = SIGINT});
+  });
+  Program program(weftd, {"run", "x"}, {.input = "one\ntwo\n", .environment = {}});
+  ASSERT_TRUE(program.await_output("ready\n"));
+  program.signal(SIGINT);
+  EXPECT_EQ(program.finish().status, 130);
 }
 
 TEST(Run, MuchOutputComesWhole) {
@@ -309,10 +341,6 @@ void serve_breaking(FakeWeftd& weftd, std::vector<std::function<void(Conversatio
     c.upgrade();
     each.at((*number)++)(c);
   });
-}
-
-void join(Conversation& c, const workload::Progress& progress) {
-  c.frame(FrameType::Done, workload::encode_progress(progress));
 }
 
 TEST(Run, GoesOnWhereTheConnectionBroke) {

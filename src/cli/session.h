@@ -85,22 +85,17 @@ struct Ended {
 
 class Session {
  public:
-  // What was lost between this session and the one before it, in bytes.
-  struct Lost {
-    uint64_t output = 0;
-    uint64_t input = 0;
-  };
-
-  // `began` is called once it is joined.
+  // `began` is called once it is joined, with the bytes of output that were lost
+  // between the session before it and this one.
   Session(os::Fd socket, Joined joined, Signals& signals, Input& input, Output& output,
-          std::function<void(const Lost&)> began = {});
+          std::function<void(uint64_t lost)> began = {});
   // Until it ends. An error: what came is not the protocol.
   Result<Ended> run();
 
  private:
   Result<> turn();
   void begin(const std::optional<workload::Progress>& progress);
-  Lost go_on(const workload::Progress& progress);
+  uint64_t go_on(const workload::Progress& progress);
   void take_output(int fd, std::string_view bytes);
   void end_unheard();
   void end_at_last();
@@ -122,8 +117,9 @@ class Session {
   Signals& signals_;
   Input& input_;
   Output& output_;
-  std::function<void(const Lost&)> began_;
-  bool may_read_;  // stdin: a job in the background would be stopped
+  std::function<void(uint64_t lost)> began_;
+  uint64_t input_up_to_ = 0;  // that the command, or what passes it on, has room for
+  bool may_read_;             // stdin: a job in the background would be stopped
   workload::FrameReader in_;
   std::string out_;
   // Asked: what was asked for (by weftd, in our name) isn't answered yet. Until it

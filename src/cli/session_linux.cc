@@ -22,8 +22,7 @@ using workload::FrameType;
 namespace {
 
 constexpr std::array kPassed = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
-constexpr size_t kMostUnsent = 256 * 1024;  // then stdin waits
-constexpr int kPatience = 3;                // so many interrupts, and weft leaves the command alone
+constexpr int kPatience = 3;  // so many interrupts, and weft leaves the command alone
 
 // From an interrupt that nobody typed to the end by force; as long as a stop takes.
 constexpr base::Duration kLongestEnding = std::chrono::seconds(10);
@@ -60,7 +59,7 @@ void Output::write(int fd, std::string_view bytes) {
 }
 
 Session::Session(os::Fd socket, Joined joined, Signals& signals, Input& input, Output& output,
-                 std::function<void(const Lost&)> began)
+                 std::function<void(uint64_t lost)> began)
     : socket_(std::move(socket)),
       joined_(joined),
       signals_(signals),
@@ -75,8 +74,7 @@ Result<Ended> Session::run() {
 }
 
 Result<> Session::turn() {
-  const bool reads_input =
-      stage_ == Stage::Joined && may_read_ && input_.state == Input::State::Open && out_.size() < kMostUnsent;
+  const bool reads_input = may_read_ && input_.state == Input::State::Open && input_.sent.end() < input_up_to_;
   const short socket_events = static_cast<short>(POLLIN | (out_.empty() ? 0 : POLLOUT));
   std::array<pollfd, 3> ready = {{{.fd = socket_.get(), .events = socket_events, .revents = 0},
                                   {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
@@ -125,6 +123,7 @@ Result<> Session::take(const Frame& frame) {
       ended_ = Ended{.how = Ended::How::Exit, .exit = TRY(workload::parse_exit(frame.payload))};
       return {};
     case FrameType::StatusIs: return take_status(frame.payload);
+    case FrameType::StdinUpTo: input_up_to_ = TRY(workload::parse_up_to(frame.payload)); return {};
     case FrameType::Done:
     case FrameType::Refused: return take_answer(frame);
     default: return {};
@@ -145,12 +144,11 @@ Result<> Session::take_answer(const Frame& frame) {
 }
 
 void Session::begin(const std::optional<workload::Progress>& progress) {
-  const Lost lost = progress ? go_on(*progress) : Lost();
+  const uint64_t lost = progress ? go_on(*progress) : 0;
   if (began_) began_(lost);
   if (joined_ == Joined::Workload) append_frame(out_, FrameType::Subscribe, {});
   pass_window();
   for (const int signal : signals_.take_held()) pass_on(signal);
-  // The last: who doesn't read its input lets it wait, and what follows it.
   if (progress) {
     for (const Frame& frame : input_.sent.since(progress->input)) append_frame(out_, frame.type, frame.payload);
   }
@@ -159,14 +157,12 @@ void Session::begin(const std::optional<workload::Progress>& progress) {
 }
 
 // Another parent begins again, and so do the positions.
-Session::Lost Session::go_on(const workload::Progress& progress) {
+uint64_t Session::go_on(const workload::Progress& progress) {
   if (std::exchange(input_.life, progress.life) != progress.life) {
-    input_.sent = {};
+    input_.sent = workload::Backlog(progress.input);
     output_.go_on_at(0);
   }
-  Lost lost;
-  lost.output = progress.output - std::min(progress.output, output_.received());
-  lost.input = input_.sent.begin() - std::min(progress.input, input_.sent.begin());
+  const uint64_t lost = progress.output - std::min(progress.output, output_.received());
   output_.go_on_at(progress.output);
   return lost;
 }
@@ -234,7 +230,8 @@ void Session::pass_window() {
 
 void Session::pass_input() {
   std::array<char, workload::kStreamChunkBytes> buffer;
-  const ssize_t count = read(STDIN_FILENO, buffer.data(), buffer.size());
+  const size_t room = std::min<uint64_t>(buffer.size(), input_up_to_ - input_.sent.end());
+  const ssize_t count = read(STDIN_FILENO, buffer.data(), room);
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (count > 0) {
     const std::string_view bytes(buffer.data(), static_cast<size_t>(count));

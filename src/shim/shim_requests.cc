@@ -131,7 +131,7 @@ void Shim::go_on(Connection& owner, const std::optional<workload::Progress>& had
   uint64_t start = output_->end();
   if (had) start = had->life == life_number_ ? std::clamp(had->output, output_->begin(), start) : output_->begin();
   owner.send(FrameType::Done,
-             workload::encode_progress({.life = life_number_, .output = start, .input = input_taken_}));
+             workload::encode_progress({.life = life_number_, .output = start, .input = input_.taken}));
   for (const Frame& frame : output_->since(start)) owner.send(frame.type, frame.payload);
 }
 
@@ -159,23 +159,37 @@ Result<> Shim::take_input(Connection& connection, const Frame& frame) {
   if (connection.role != Role::Owner && connection.role != Role::Exec) {
     return error(Code::Denied, "only its owner gives a workload input");
   }
-  if (connection.role == Role::Owner) {
-    input_taken_ += frame.payload.size();
-    if (!spec_.command.terminal && spec_.command.input == workload::Stdin::Null) return {};
+  Input& input = input_of(connection);
+  if (input.pending.size() + frame.payload.size() > kMostInputBytes) {
+    connection.refuse(error(Code::Limit, "more input than there is room for"));
+    connection.leave();
+    return {};
   }
+  input.taken += frame.payload.size();
+  const bool takes_none = !spec_.command.terminal && spec_.command.input == workload::Stdin::Null;
+  if (connection.role == Role::Owner && takes_none) return {};
   // Between two runs there is no terminal that would make a signal of a key.
   const bool waits = connection.role == Role::Owner && life_.state() == RunState::Backoff && spec_.command.terminal;
   if (waits && has_end_key(frame.payload)) {
     step(EndAsked{});
     return {};
   }
-  Input& input = connection.role == Role::Owner ? input_ : connection.input;
   if (frame.type == FrameType::StdinEnd) {
     end_input(input);
   } else {
     append_input(input, frame.payload);
   }
   return {};
+}
+
+// Once half of its room is free again, so that little is said and it needn't wait.
+void Shim::invite_input(Connection& connection) {
+  if (!connection.is_paced()) return;
+  const uint64_t up_to = input_of(connection).up_to();
+  if (up_to - connection.invited < kMostInputBytes / 2) return;
+  connection.invited = up_to;
+  connection.send(FrameType::StdinUpTo, workload::encode_up_to(up_to));
+  connection.flush();
 }
 
 void Shim::remove_closed() {

@@ -569,6 +569,31 @@ TEST_F(ShimTest, TheOwnerMissesNothingAndGivesInput) {
   EXPECT_EQ(output.err, "done\n");
 }
 
+// Sends input as far as there is room for it.
+class Sender {
+ public:
+  Sender(ShimClient& client, std::string_view text) : client_(client), text_(text) {}
+
+  void take(const Frame& frame) {
+    if (frame.type != FrameType::StdinUpTo) return;
+    const size_t end = std::min<uint64_t>(text_.size(), parse_up_to(frame.payload).value());
+    for (; at_ < end; at_ += std::min(kStreamChunkBytes, end - at_)) {
+      client_.send(FrameType::Stdin, text_.substr(at_, std::min(kStreamChunkBytes, end - at_)));
+    }
+    if (at_ == text_.size()) client_.send(FrameType::StdinEnd);
+  }
+  // Until nobody makes room any more.
+  void send_all_that_fits() {
+    while (const auto frame = client_.wait(200ms)) take(*frame);
+  }
+  size_t sent() const { return at_; }
+
+ private:
+  ShimClient& client_;
+  std::string_view text_;
+  size_t at_ = 0;
+};
+
 TEST_F(ShimTest, ManyMegabytesGoThroughWhole) {
   constexpr size_t kBytes = 8 << 20;
   spec_.command = {.argv = {"cat"}, .input = Stdin::Pipe};
@@ -576,9 +601,11 @@ TEST_F(ShimTest, ManyMegabytesGoThroughWhole) {
   auto client = start(kOwner);
   std::string sent, got;
   for (size_t i = 0; i < kBytes / 8; ++i) sent += fmt::format("{:07}\n", i);
-  for (size_t at = 0; at < sent.size(); at += 30'000) client.send(FrameType::Stdin, sent.substr(at, 30'000));
-  client.send(FrameType::StdinEnd);
-  got = read_all(client).out;
+  Sender sender(client, sent);
+  for (auto frame = client.wait(kPatience); frame.ok(); frame = client.wait(kPatience)) {
+    sender.take(*frame);
+    if (frame->type == FrameType::Stdout) got += frame->payload;
+  }
   EXPECT_EQ(got.size(), sent.size());
   EXPECT_TRUE(got == sent);
 }
@@ -775,16 +802,42 @@ TEST_F(ShimReturnTest, WhatWasNotKeptIsTold) {
   EXPECT_GE(all.size() - progress.output, kMostBacklogBytes - 2 * kStreamChunkBytes);
 }
 
-TEST_F(ShimTest, AnOwnerWhoseInputNobodyReadsMayLeave) {
+TEST_F(ShimTest, ASignalOvertakesInputThatNobodyReads) {
+  spec_.command = {.argv = {"sleep", "1000"}, .input = Stdin::Pipe};
+  auto owner = start(kOwner);
+  const std::string much(1 << 20, 'x');
+  Sender sender(owner, much);
+  sender.send_all_that_fits();
+  EXPECT_GE(sender.sent(), 64u * 1024);
+  EXPECT_LT(sender.sent(), much.size());
+  owner.send(FrameType::Signal, encode_signal(SIGINT));
+  EXPECT_EQ(wait_for(owner, RunState::Exited).exit, (Exit{.code = 130, .signal = SIGINT}));
+}
+
+TEST_F(ShimTest, ASignalToACommandInsideOvertakesInputToo) {
+  run_script("exec sleep 1000");
+  auto keeper = start();
+  wait_for(keeper, RunState::Running);
+  auto client = connect();
+  client.send(FrameType::Exec, encode_command({.argv = {"sleep", "1000"}, .input = Stdin::Pipe}));
+  const std::string much(1 << 20, 'x');
+  Sender sender(client, much);
+  sender.send_all_that_fits();
+  EXPECT_GE(sender.sent(), 64u * 1024);
+  client.send(FrameType::Signal, encode_signal(SIGTERM));
+  EXPECT_EQ(read_all(client).exit, (Exit{.code = 143, .signal = SIGTERM}));
+}
+
+TEST_F(ShimTest, MoreInputThanThereIsRoomForIsRefused) {
   spec_.command = {.argv = {"sleep", "1000"}, .input = Stdin::Pipe};
   {
     auto owner = start(kOwner);
     wait_for(owner, RunState::Running);
-    for (int i = 0; i < 100; ++i) owner.send(FrameType::Stdin, std::string(30'000, 'x'));
-    ASSERT_TRUE(owner.flush().ok());
-    EXPECT_TRUE(owner.wants_write());
-    auto other = connect();
-    EXPECT_EQ(ask(other, FrameType::Attach, encode_attach({.as = AttachAs::Owner})).error().code, base::Code::Conflict);
+    for (int i = 0; i < 20; ++i) owner.send(FrameType::Stdin, std::string(30'000, 'x'));
+    auto frame = owner.wait(kPatience);
+    while (frame.ok() && frame->type != FrameType::Refused) frame = owner.wait(kPatience);
+    ASSERT_TRUE(frame.ok());
+    EXPECT_EQ(parse_refusal(frame->payload).code, base::Code::Limit);
   }
   EXPECT_TRUE(eventually([&] {
     auto again = connect();

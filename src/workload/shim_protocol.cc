@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kHeaderBytes = 5;
 constexpr uint64_t kMostGraceMillis = 24ull * 3'600'000;
 
-bool is_type(uint8_t number) { return (number >= 1 && number <= 10) || (number >= 64 && number <= 70); }
+bool is_type(uint8_t number) { return (number >= 1 && number <= 10) || (number >= 64 && number <= 71); }
 
 uint32_t read_length(std::string_view bytes) {
   uint32_t length = 0;
@@ -108,6 +108,16 @@ std::string encode_progress(const Progress& progress) {
 
 Result<std::optional<Progress>> parse_progress(std::string_view payload) {
   return find_progress(TRY(parse_lines(payload)));
+}
+
+std::string encode_up_to(uint64_t input) {
+  std::string text;
+  append_line(text, "input", std::to_string(input));
+  return text;
+}
+
+Result<uint64_t> parse_up_to(std::string_view payload) {
+  return number(TRY(parse_lines(payload)), "input", 0, UINT64_MAX);
 }
 
 std::string encode_grace(std::optional<base::Duration> grace) {

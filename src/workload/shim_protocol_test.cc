@@ -61,6 +61,7 @@ TEST(ShimProtocol, PayloadsParseBack) {
   EXPECT_EQ(*parse_progress(encode_progress({.life = 3, .output = 7, .input = UINT64_MAX})),
             (Progress{3, 7, UINT64_MAX}));
   EXPECT_EQ(*parse_progress(""), std::nullopt);
+  EXPECT_EQ(*parse_up_to(encode_up_to(UINT64_MAX)), UINT64_MAX);
   EXPECT_EQ(*parse_grace(encode_grace(1500ms)), 1500ms);
   EXPECT_EQ(*parse_grace(encode_grace({})), std::nullopt);
   EXPECT_EQ(*parse_signal(encode_signal(9)), 9);
@@ -85,6 +86,7 @@ TEST(ShimProtocol, WrongPayloadsAreRefused) {
   EXPECT_FALSE(parse_attach("").ok());
   EXPECT_FALSE(parse_attach("as owner\nlife 1\noutput -1\ninput 0\n").ok());
   EXPECT_FALSE(parse_progress("life 1\noutput 1\n").ok());
+  EXPECT_FALSE(parse_up_to("").ok());
   EXPECT_FALSE(parse_grace("grace_ms -1\n").ok());
   EXPECT_FALSE(parse_resize("terminal 1\n").ok());
   EXPECT_FALSE(parse_resize("terminal 1 65536\n").ok());

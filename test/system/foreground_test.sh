@@ -22,6 +22,10 @@ count_of() { weft ps --all -o name | wc -l; }
 gone() { [ "$(count_of)" = 1 ]; } # the machine itself
 runs() { [ "$(state_of "$1")" = "$2" ]; }
 is_ready() { grep -q ready <<<"$(weft logs "$1")"; }
+# is_idle PID, ended PID: weft, which waits for something; and which is over
+is_idle() { local read; read=$(read_by "$1"); sleep 0.2; [ "$read" -gt 0 ] && [ "$read" = "$(read_by "$1")" ]; }
+read_by() { awk '/^rchar/ {print $2}' "/proc/$1/io"; }
+ended() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 stubborn=(bash -c 'trap "sleep 1; exit 3" TERM; echo ready; while :; do sleep 0.05; done')
 
 all_of_it() {
@@ -32,6 +36,17 @@ all_of_it() {
   [ ! -s /run/err ] || fail "it says: $(cat /run/err)"
   until_true "$patience" gone || fail "it runs on: $(weft ps --all)"
 
+  echo '# a signal overtakes input that nobody reads'
+  weft run --rm --name deaf --restart no -- sleep 1000 </dev/zero &
+  local deaf=$!
+  until_true "$patience" runs deaf running || fail "it doesn't run: $(weft ps --all)"
+  until_true "$patience" is_idle "$deaf" || fail 'its input is read without end'
+  kill -INT "$deaf"
+  until_true "$patience" ended "$deaf" || fail 'the signal waits behind the input'
+  local code=0
+  wait "$deaf" || code=$?
+  [ "$code" = 130 ] || fail "interrupted it ended with $code"
+
   echo '# a signal means stop, whatever the policy'
   ended_with 124 timeout 5 weft run --name again --restart on-failure -- sh -c 'exit 1'
   runs again exited || fail "it goes on: $(weft ps --all)"
@@ -40,7 +55,7 @@ all_of_it() {
   local loop=$!
   until_true "$patience" runs loop running || fail "it doesn't run: $(weft ps --all)"
   kill -INT "$loop"
-  local code=0
+  code=0
   wait "$loop" || code=$?
   [ "$code" = 130 ] || fail "interrupted it ended with $code"
   runs loop exited || fail "it was started again: $(weft ps --all)"
