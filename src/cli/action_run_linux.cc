@@ -105,7 +105,7 @@ class Foreground {
       note_absence(life);
       const int signal = pause(signals_);
       if (signal != 0 && life == Life::Unknown) return Ended{.how = Ended::How::Hangup, .signal = signal};
-      if (signal != 0) signals_.hold(signal);
+      if (signal != 0) signals_.keep(signal);
     }
   }
 

@@ -26,19 +26,21 @@ std::string status_of(RunState state, std::optional<Exit> exit = {}, const std::
   return encode(status);
 }
 
-// Which takes all input there is.
-void join(Conversation& c, const std::string& progress) {
-  c.frame(FrameType::Done, progress);
-  c.frame(FrameType::StdinUpTo, workload::encode_up_to(UINT64_MAX));
+// There is room for all input.
+void invite(Conversation& c) { c.frame(FrameType::StdinUpTo, workload::encode_up_to(UINT64_MAX)); }
+
+void join(Conversation& c, const workload::Progress& progress) {
+  c.frame(FrameType::Done, workload::encode_progress(progress));
+  invite(c);
 }
-void join(Conversation& c, const workload::Progress& progress) { join(c, workload::encode_progress(progress)); }
 
 // A weftd in which `run` starts a workload that behaves as `attached` says.
 void serve_run(FakeWeftd& weftd, FakeWeftd::Answer attached) {
   weftd.on("Workloads/Run", {{"id", "w-1"}, {"name", "x"}});
   weftd.on("Workloads/Attach", [attached = std::move(attached)](Conversation& c, const Json& request) {
     c.upgrade();
-    join(c, "");
+    c.frame(FrameType::Done, "");
+    invite(c);
     attached(c, request);
   });
 }
@@ -375,6 +377,75 @@ TEST(Run, GoesOnWhereTheConnectionBroke) {
     if (request.method == "Workloads/Attach") received.push_back(request.json.at("received"));
   }
   EXPECT_EQ(received, (std::vector<Json>{0, 12, 18}));
+}
+
+void expect_signal(Conversation& c, int wanted) {
+  const auto signal = c.await(FrameType::Signal);
+  ASSERT_TRUE(signal);
+  EXPECT_EQ(*workload::parse_signal(signal->payload), wanted);
+}
+
+TEST(Run, ASignalThatTheParentHasNotHadIsSentAgain) {
+  FakeWeftd weftd;
+  serve_breaking(weftd, {[](Conversation& c) {
+                           join(c, {.life = 5, .signals = 7});
+                           c.frame(FrameType::Stdout, "one\n");
+                           expect_signal(c, SIGUSR1);
+                           c.frame(FrameType::Done, workload::encode_progress({.life = 5, .signals = 8}));
+                           c.frame(FrameType::Stdout, "two\n");
+                           expect_signal(c, SIGUSR2);
+                           c.frame(FrameType::Stdout, "three\n");
+                           expect_signal(c, SIGTERM);
+                         },
+                         // The second one it has had, although the answer was lost.
+                         [](Conversation& c) {
+                           join(c, {.life = 5, .output = 14, .signals = 9});
+                           expect_signal(c, SIGTERM);
+                         },
+                         [](Conversation& c) {
+                           join(c, {.life = 6});
+                           expect_signal(c, SIGTERM);
+                           c.frame(FrameType::Done, workload::encode_progress({.life = 6, .signals = 1}));
+                         },
+                         [](Conversation& c) {
+                           join(c, {.life = 6, .signals = 1});
+                           c.frame(FrameType::Stdout, "four\n");
+                           expect_signal(c, SIGUSR1);
+                           end(c, {.code = 143, .signal = SIGTERM});
+                         }});
+  Program program(weftd, {"run", "x"});
+  for (const auto& [text, signal] :
+       {std::pair{"one\n", SIGUSR1}, {"two\n", SIGUSR2}, {"three\n", SIGTERM}, {"four\n", SIGUSR1}}) {
+    ASSERT_TRUE(program.await_output(text));
+    program.signal(signal);
+  }
+  EXPECT_EQ(program.finish().status, 143);
+}
+
+TEST(Run, OfManySignalsThatNobodyAnswersTheNewestAreKept) {
+  constexpr int kKept = 64;
+  FakeWeftd weftd;
+  serve_breaking(weftd, {[](Conversation& c) {
+                           join(c, {.life = 5});
+                           c.frame(FrameType::Stdout, "0.");
+                           for (int i = 1; i <= kKept; ++i) {
+                             expect_signal(c, i == 1 ? SIGUSR2 : SIGUSR1);
+                             c.frame(FrameType::Stdout, std::to_string(i) + ".");
+                           }
+                           expect_signal(c, SIGTERM);
+                         },
+                         [](Conversation& c) {
+                           join(c, {.life = 5, .output = 1000});
+                           for (int i = 2; i <= kKept; ++i) expect_signal(c, SIGUSR1);
+                           expect_signal(c, SIGTERM);
+                           end(c, {});
+                         }});
+  Program program(weftd, {"run", "x"});
+  for (int i = 0; i <= kKept; ++i) {
+    ASSERT_TRUE(program.await_output(std::to_string(i) + "."));
+    program.signal(i == 0 ? SIGUSR2 : i == kKept ? SIGTERM : SIGUSR1);
+  }
+  EXPECT_EQ(program.finish().status, 0);
 }
 
 // What one parent took is not for the next.

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cerrno>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -23,6 +23,10 @@ enum class Joined {
   Exec,      // ends with its command
 };
 
+// Signals that the command's parent may not have had: the newest. While nobody answers,
+// nobody sends so many.
+inline constexpr size_t kMostKeptSignals = 64;
+
 // The signals that are passed on. They are blocked from construction on, so that
 // none is lost between the start of a command and the joining.
 class Signals {
@@ -31,13 +35,21 @@ class Signals {
   int fd() const { return fd_.get(); }
   // The next one that came; 0 if none has.
   int take();
-  // What came before there was anybody to pass it on to, for the next session.
-  void hold(int signal) { held_.push_back(signal); }
-  std::vector<int> take_held() { return std::exchange(held_, {}); }
+
+  // Kept, through all sessions, until the parent says that it has had it.
+  void keep(int signal);
+  const std::deque<int>& kept() const { return kept_; }
+  // So many the parent has had in all.
+  void drop_until(uint64_t had);
+  // As many another parent has had of others.
+  void begin_at(uint64_t had) { had_ = had; }
 
  private:
+  void drop_first();
+
   os::Fd fd_;
-  std::vector<int> held_;
+  std::deque<int> kept_;
+  uint64_t had_ = 0;  // before those
 };
 
 // Where the command's output goes, through all sessions. After a write that
@@ -106,6 +118,7 @@ class Session {
   Result<> take_status(const std::string& payload);
   void take_signals();
   void pass_on(int signal);
+  void send_signal(int signal);
   bool is_given_up(int signal);
   void pass_input();
   void pass_window();
@@ -124,7 +137,7 @@ class Session {
   std::string out_;
   // Asked: what was asked for (by weftd, in our name) isn't answered yet. Until it
   // is, nothing is passed on: a signal would reach the workload itself. Those for a
-  // workload wait; an exec's command isn't there yet, and needs none.
+  // workload are kept; an exec's command isn't there yet, and needs none.
   enum class Stage { Asked, Joined } stage_ = Stage::Asked;
   std::optional<Ended> ended_;
   int impatience_ = 0;                    // interrupts without an end

@@ -43,6 +43,20 @@ int Signals::take() {
   return read(fd_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
 }
 
+void Signals::keep(int signal) {
+  kept_.push_back(signal);
+  if (kept_.size() > kMostKeptSignals) drop_first();
+}
+
+void Signals::drop_until(uint64_t had) {
+  while (had_ < had && !kept_.empty()) drop_first();
+}
+
+void Signals::drop_first() {
+  kept_.pop_front();
+  ++had_;
+}
+
 void Output::write(int fd, std::string_view bytes) {
   received_ += bytes.size();
   while (!bytes.empty() && fault_ == 0) {
@@ -133,13 +147,17 @@ Result<> Session::take(const Frame& frame) {
 // The first answer is that to our joining; the others are those to signals and
 // sizes, which may come too late for anybody.
 Result<> Session::take_answer(const Frame& frame) {
-  if (stage_ == Stage::Joined) return {};
-  stage_ = Stage::Joined;
+  const bool is_first = std::exchange(stage_, Stage::Joined) == Stage::Asked;
   if (frame.type == FrameType::Refused) {
-    ended_ = Ended{.how = Ended::How::Refused, .refusal = workload::parse_refusal(frame.payload)};
+    if (is_first) ended_ = Ended{.how = Ended::How::Refused, .refusal = workload::parse_refusal(frame.payload)};
     return {};
   }
-  begin(joined_ == Joined::Workload ? TRY(workload::parse_progress(frame.payload)) : std::nullopt);
+  const auto progress = joined_ == Joined::Workload ? TRY(workload::parse_progress(frame.payload)) : std::nullopt;
+  if (is_first) {
+    begin(progress);
+  } else if (progress) {
+    signals_.drop_until(progress->signals);
+  }
   return {};
 }
 
@@ -148,12 +166,13 @@ void Session::begin(const std::optional<workload::Progress>& progress) {
   if (began_) began_(lost);
   if (joined_ == Joined::Workload) append_frame(out_, FrameType::Subscribe, {});
   pass_window();
-  for (const int signal : signals_.take_held()) pass_on(signal);
+  for (const int signal : signals_.kept()) send_signal(signal);
   if (progress) {
     for (const Frame& frame : input_.sent.since(progress->input)) append_frame(out_, frame.type, frame.payload);
   }
   if (input_.state == Input::State::Ended) append_frame(out_, FrameType::StdinEnd, {});
-  if (output_.is_unheard()) end_unheard();
+  // It was told; what is left is to see to it.
+  if (output_.is_unheard()) end_at_ = os::now_boot() + kLongestEnding;
 }
 
 // Another parent begins again, and so do the positions.
@@ -161,7 +180,9 @@ uint64_t Session::go_on(const workload::Progress& progress) {
   if (std::exchange(input_.life, progress.life) != progress.life) {
     input_.sent = workload::Backlog(progress.input);
     output_.go_on_at(0);
+    signals_.begin_at(progress.signals);
   }
+  signals_.drop_until(progress.signals);
   const uint64_t lost = progress.output - std::min(progress.output, output_.received());
   output_.go_on_at(progress.output);
   return lost;
@@ -205,17 +226,18 @@ void Session::take_signals() {
       if (stage_ == Stage::Joined) pass_window();
       continue;
     }
-    if (stage_ == Stage::Joined) {
-      pass_on(signal);
-    } else {
-      signals_.hold(signal);
-    }
+    pass_on(signal);
     const bool has_nobody = stage_ == Stage::Asked && joined_ == Joined::Exec;
     if (is_given_up(signal) || has_nobody) ended_ = Ended{.how = Ended::How::Hangup, .signal = signal};
   }
 }
 
-void Session::pass_on(int signal) { append_frame(out_, FrameType::Signal, workload::encode_signal(signal)); }
+void Session::pass_on(int signal) {
+  if (joined_ == Joined::Workload) signals_.keep(signal);
+  if (stage_ == Stage::Joined) send_signal(signal);
+}
+
+void Session::send_signal(int signal) { append_frame(out_, FrameType::Signal, workload::encode_signal(signal)); }
 
 bool Session::is_given_up(int signal) {
   if (signal == SIGINT || signal == SIGTERM) ++impatience_;

@@ -85,6 +85,7 @@ class Shim {
   void remove_closed();
 
   Connection* find_owner();
+  workload::Progress progress() const;
   void go_on(Connection& owner, const std::optional<workload::Progress>& had);
 
   workload::Spec spec_;
@@ -106,6 +107,7 @@ class Shim {
   // For the owner, over all of its connections; from the first one on.
   std::optional<workload::Backlog> output_;
   const uint64_t life_number_;
+  uint64_t signals_taken_ = 0;
   // Its last connection ended, and it may come back.
   std::optional<base::BootTime> owner_expected_until_;
 

@@ -72,7 +72,9 @@ void Shim::answer(Connection& connection, const Frame& frame) {
       frame.type == FrameType::GetStatus || frame.type == FrameType::Subscribe || frame.type == FrameType::Attach;
   const auto done = carry_out(connection, frame);
   if (!done.ok()) return connection.refuse(done.error());
-  if (!is_input && !answers_itself) connection.send(FrameType::Done);
+  if (is_input || answers_itself) return;
+  const bool is_counted = frame.type == FrameType::Signal && connection.role == Role::Owner;
+  connection.send(FrameType::Done, is_counted ? workload::encode_progress(progress()) : "");
 }
 
 Result<> Shim::carry_out(Connection& connection, const Frame& frame) {
@@ -103,6 +105,7 @@ Result<> Shim::carry_out(Connection& connection, const Frame& frame) {
 }
 
 Result<> Shim::send_signal(Connection& connection, int number) {
+  if (connection.role == Role::Owner) ++signals_taken_;
   if (connection.role == Role::Owner && asks_to_end(number)) step(EndAsked{});
   if (finished_) return {};
   const auto& target = connection.role == Role::Exec ? connection.exec : main_;
@@ -125,13 +128,18 @@ Result<> Shim::attach(Connection& connection, const workload::Attach& attach) {
   return {};
 }
 
+workload::Progress Shim::progress() const {
+  return {
+      .life = life_number_, .output = output_ ? output_->end() : 0, .input = input_.taken, .signals = signals_taken_};
+}
+
 void Shim::go_on(Connection& owner, const std::optional<workload::Progress>& had) {
   owner_expected_until_.reset();
   if (!output_) output_.emplace();
-  uint64_t start = output_->end();
+  workload::Progress now = progress();
+  uint64_t& start = now.output;
   if (had) start = had->life == life_number_ ? std::clamp(had->output, output_->begin(), start) : output_->begin();
-  owner.send(FrameType::Done,
-             workload::encode_progress({.life = life_number_, .output = start, .input = input_.taken}));
+  owner.send(FrameType::Done, workload::encode_progress(now));
   for (const Frame& frame : output_->since(start)) owner.send(frame.type, frame.payload);
 }
 

@@ -715,6 +715,23 @@ TEST_F(ShimReturnTest, AnOwnerWhoComesBackGoesOnWhereItWas) {
   EXPECT_EQ(read_status(directory_)->exit, (Exit{.code = 4}));
 }
 
+TEST_F(ShimReturnTest, AnOwnerWhoComesBackIsToldHowManyOfItsSignalsWereTaken) {
+  run_script("trap 'echo got' USR1; echo ready; while :; do sleep 0.01; done");
+  Progress had;
+  {
+    auto owner = start(kOwner);
+    had = progress_of(owner);
+    read_until(owner, "ready\n");
+    owner.send(FrameType::Signal, encode_signal(SIGUSR1));
+    EXPECT_EQ(progress_of(owner), (Progress{.life = had.life, .output = 6, .signals = 1}));
+    owner.send(FrameType::Signal, encode_signal(SIGUSR1));
+    ASSERT_TRUE(owner.flush().ok());
+  }
+  auto other = connect();
+  ASSERT_TRUE(ask(other, FrameType::Signal, encode_signal(SIGUSR1)).ok());
+  EXPECT_EQ(come_back(had).progress.signals, 2u);
+}
+
 TEST_F(ShimReturnTest, TheEndWaitsForAnOwnerWhoIsAwayForAMoment) {
   run_script(wait_line() + "echo last; exit 6");
   { auto owner = start(kOwner); }

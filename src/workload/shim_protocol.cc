@@ -39,6 +39,7 @@ void append_lines(std::string& text, const Progress& progress) {
   append_line(text, "life", std::to_string(progress.life));
   append_line(text, "output", std::to_string(progress.output));
   append_line(text, "input", std::to_string(progress.input));
+  append_line(text, "signals", std::to_string(progress.signals));
 }
 
 // All of it, or nothing.
@@ -46,7 +47,8 @@ Result<std::optional<Progress>> find_progress(const std::vector<Line>& lines) {
   if (!TRY(find_value(lines, "life"))) return std::optional<Progress>();
   return std::optional(Progress{.life = TRY(number(lines, "life", 0, UINT64_MAX)),
                                 .output = TRY(number(lines, "output", 0, UINT64_MAX)),
-                                .input = TRY(number(lines, "input", 0, UINT64_MAX))});
+                                .input = TRY(number(lines, "input", 0, UINT64_MAX)),
+                                .signals = TRY(number(lines, "signals", 0, UINT64_MAX))});
 }
 
 Result<> read_refusal(Error& refusal, std::string_view payload) {

@@ -14,7 +14,7 @@
 //
 // An owner whose connection broke (weftd passes it on, and may restart) attaches again
 // and goes on where it was: it says how much output it has had, and is told how much
-// of its input was taken. Another shim of the same workload begins again.
+// of its input and how many of its signals were taken. Another shim of the same workload begins again.
 //
 // A viewer that reads too slowly is dropped. The owner's and an exec's output
 // is never lost: while they don't read, the command waits as on any pipe.
@@ -38,7 +38,7 @@ enum class FrameType : uint8_t {
   GetStatus = 1,  // -> StatusIs
   Subscribe = 2,  // -> StatusIs, now and after every change
   Signal = 3,     // "signal N", to the exec's command on its stream, else to the workload's -> Done;
-                  // INT, TERM, HUP or QUIT of its owner: it isn't started again
+                  // INT, TERM, HUP or QUIT of its owner: it isn't started again; to the owner -> Done with a Progress
   Stop = 4,       // ["grace_ms N"] -> Done: it will end, with or without its consent
   Restart = 5,    // ["grace_ms N"] -> Done: stop and start, or start now if it waits in backoff
   Attach = 6,     // "as owner|viewer", [a Progress] -> Done with a Progress, then Stdout and Stderr
@@ -83,12 +83,13 @@ class FrameReader {
 
 enum class AttachAs { Viewer, Owner };
 
-// How far an owner has come, "life L", "output N", "input N": the bytes that went
-// before what comes now, those of Stdout and Stderr counted together.
+// How far an owner has come, "life L", "output N", "input N", "signals N": the bytes and
+// Signals that went before what comes now, Stdout and Stderr counted together.
 struct Progress {
   uint64_t life = 0;  // another for each shim; 0: of none yet
   uint64_t output = 0;
   uint64_t input = 0;
+  uint64_t signals = 0;
   bool operator==(const Progress&) const = default;
 };
 
