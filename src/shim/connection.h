@@ -22,7 +22,8 @@ inline constexpr size_t kMostOwnerBacklog = 64 * 1024;
 // Input that waits for a command; its sender waits with more, and is told to go on in halves of it.
 inline constexpr size_t kMostInputBytes = 64 * 1024;
 
-// Input on its way to a command.
+// Input on its way to a command, over all of its runs. What one of them leaves is for
+// nobody; that it has ended is so for each.
 struct Input {
   uint64_t taken = 0;  // bytes, those that nobody wants included
   std::string pending;
@@ -30,9 +31,12 @@ struct Input {
 
   // What of it may come by now, counted as `taken` is.
   uint64_t up_to() const { return taken - pending.size() + kMostInputBytes; }
+  void begin_next_run();
   bool has_work() const { return !pending.empty() || end == End::Wanted; }
 };
 
+// Where input goes; -1: nobody reads any.
+int input_fd(const OurStdio& stdio);
 // As much as the command takes now, and its end.
 void pass_on(Input& input, OurStdio& stdio);
 

@@ -136,9 +136,12 @@ workload::Progress Shim::progress() const {
 void Shim::go_on(Connection& owner, const std::optional<workload::Progress>& had) {
   owner_expected_until_.reset();
   if (!output_) output_.emplace();
+  // The input of another may have ended; this one's goes to the next run at the latest.
+  const bool is_another = !had || had->life != life_number_;
+  if (is_another) input_.end = Input::End::Open;
   workload::Progress now = progress();
   uint64_t& start = now.output;
-  if (had) start = had->life == life_number_ ? std::clamp(had->output, output_->begin(), start) : output_->begin();
+  if (had) start = is_another ? output_->begin() : std::clamp(had->output, output_->begin(), start);
   owner.send(FrameType::Done, workload::encode_progress(now));
   for (const Frame& frame : output_->since(start)) owner.send(frame.type, frame.payload);
 }
@@ -174,8 +177,6 @@ Result<> Shim::take_input(Connection& connection, const Frame& frame) {
     return {};
   }
   input.taken += frame.payload.size();
-  const bool takes_none = !spec_.command.terminal && spec_.command.input == workload::Stdin::Null;
-  if (connection.role == Role::Owner && takes_none) return {};
   // Between two runs there is no terminal that would make a signal of a key.
   const bool waits = connection.role == Role::Owner && life_.state() == RunState::Backoff && spec_.command.terminal;
   if (waits && has_end_key(frame.payload)) {

@@ -42,8 +42,6 @@ Got read_chunk(os::Fd& from, Chunk& chunk, std::string_view& bytes) {
 
 FrameType frame_of(Stream stream) { return stream == Stream::Stdout ? FrameType::Stdout : FrameType::Stderr; }
 
-int input_fd(const OurStdio& stdio) { return stdio.terminal.valid() ? stdio.out.get() : stdio.in.get(); }
-
 }  // namespace
 
 void Shim::watch(Poll& poll) {
@@ -72,11 +70,8 @@ void Shim::watch_workload(Poll& poll) {
       });
     }
   }
-  if (input_.has_work() && input_fd(main_->stdio) >= 0) {
-    poll.writable(input_fd(main_->stdio), [this] {
-      if (main_) pass_on(input_, main_->stdio);
-    });
-  }
+  pass_on(input_, main_->stdio);
+  if (input_.has_work()) poll.writable(input_fd(main_->stdio), [] {});
 }
 
 void Shim::watch_connection(Poll& poll, Connection& connection) {
@@ -103,11 +98,8 @@ void Shim::watch_connection(Poll& poll, Connection& connection) {
       });
     }
   }
-  if (connection.input.has_work() && input_fd(stdio) >= 0) {
-    poll.writable(input_fd(stdio), [&] {
-      if (connection.exec) pass_on(connection.input, connection.exec->stdio);
-    });
-  }
+  pass_on(connection.input, stdio);
+  if (connection.input.has_work()) poll.writable(input_fd(stdio), [] {});
 }
 
 void Shim::read_output(os::Fd& from, Stream stream) {

@@ -770,6 +770,23 @@ TEST_F(ShimReturnTest, WhoWasToEndBeforeDoesntWaitForTheOwner) {
   EXPECT_LT(os::now_boot() - asked, 5s);
 }
 
+TEST_F(ShimReturnTest, AnotherOwnerGivesInputAlthoughTheLastOnesHasEnded) {
+  spec_.restart = {.policy = RestartPolicy::OnFailure, .first = 1h, .longest = 1h};
+  run_script("cat; exit 1");
+  spec_.command.input = Stdin::Pipe;
+  {
+    auto first = start(kOwner);
+    first.send(FrameType::Stdin, "old\n");
+    first.send(FrameType::StdinEnd);
+    wait_for(first, RunState::Backoff);
+  }
+  auto [owner, progress] = come_back({});
+  EXPECT_EQ(progress.input, 4u);
+  ASSERT_TRUE(ask(owner, FrameType::Restart).ok());
+  owner.send(FrameType::Stdin, "new\n");
+  EXPECT_EQ(read_until(owner, "new\n"), "new\n");
+}
+
 TEST_F(ShimReturnTest, AnotherShimBeginsAgain) {
   run_script("echo new; " + wait_line() + "cat");
   auto first = start();
@@ -779,9 +796,10 @@ TEST_F(ShimReturnTest, AnotherShimBeginsAgain) {
   EXPECT_EQ(progress.output, 0u);
   EXPECT_EQ(progress.input, 0u);
   // Its command takes no input: what an owner sends is for nobody, and holds nothing up.
-  for (int i = 0; i < 20; ++i) owner.send(FrameType::Stdin, std::string(30'000, 'x'));
-  owner.send(FrameType::GetStatus);
-  EXPECT_EQ(wait_for(owner, RunState::Running).state, RunState::Running);
+  const std::string much(1 << 20, 'x');
+  Sender sender(owner, much);
+  sender.send_all_that_fits();
+  EXPECT_EQ(sender.sent(), much.size());
   let_go_on();
   EXPECT_EQ(wait_for(owner, RunState::Exited).exit, (Exit{.code = 0}));
 }
@@ -817,6 +835,36 @@ TEST_F(ShimReturnTest, WhatWasNotKeptIsTold) {
   EXPECT_GT(progress.output, 292u);
   EXPECT_TRUE(read_all(owner).out == all.substr(progress.output));
   EXPECT_GE(all.size() - progress.output, kMostBacklogBytes - 2 * kStreamChunkBytes);
+}
+
+TEST_F(ShimTest, InputThatHasEndedHasEndedForEveryRun) {
+  spec_.restart = {.policy = RestartPolicy::OnFailure, .first = 1ms, .longest = 1ms};
+  run_script("cat; echo >>" + directory_ + "/runs; test $(wc -l <" + directory_ + "/runs) = 3");
+  spec_.command.input = Stdin::Pipe;
+  auto first = kOwner;
+  first.push_back({FrameType::Stdin, "once\n"});
+  first.push_back({FrameType::StdinEnd, ""});
+  auto owner = start(first);
+  EXPECT_EQ(read_all(owner).out, "once\n");
+  EXPECT_EQ(read_status(directory_)->restarts, 2);
+}
+
+TEST_F(ShimTest, WhatARunDoesNotReadIsForNobodyAndTheNextReadsOn) {
+  spec_.restart = {.policy = RestartPolicy::OnFailure, .first = 1ms};
+  const std::string go = directory_ + "/go";
+  run_script("if test -e " + go + "; then echo again; exec cat; fi; exec <&-; echo closed; while ! test -e " + go +
+             "; do sleep 0.02; done; exit 1");
+  spec_.command.input = Stdin::Pipe;
+  auto owner = start(kOwner);
+  read_until(owner, "closed\n");
+  owner.send(FrameType::Stdin, "lost\n");
+  owner.send(FrameType::GetStatus);
+  wait_for(owner, RunState::Running);
+  std::ofstream(go) << "now";
+  read_until(owner, "again\n");
+  owner.send(FrameType::Stdin, "kept\n");
+  owner.send(FrameType::StdinEnd);
+  EXPECT_EQ(read_all(owner).out, "kept\n");
 }
 
 TEST_F(ShimTest, ASignalOvertakesInputThatNobodyReads) {
