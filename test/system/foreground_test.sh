@@ -114,6 +114,58 @@ killed_meanwhile() {
   [ "$code" = 9 ] || fail "it ended with $code: $(cat /run/err)"
   [ "$(cat /run/out)" = $'first\nlast' ] || fail "it wrote: $(cat /run/out)"
   until_true "$patience" gone || fail "something is left: $(weft ps --all)"
+
+  echo '# a terminal meanwhile'
+  mkfifo /run/keys
+  script -qefc 'weft run --rm --restart no -- sh -c "echo in \$((6 * 7)); read x; echo got \$x; exec sleep 1000"' \
+    /run/typed </run/keys >/dev/null 2>&1 &
+  local typing=$!
+  exec 7>/run/keys
+  until_true "$patience" grep -q 'in 42' /run/typed || fail "it says nothing: $(cat /run/typed)"
+  kill_weftd KILL
+  until_true "$patience" grep -q 'runs on' /run/typed || fail "it doesn't notice: $(cat /run/typed)"
+  start_weftd
+  until_true "$patience" grep -q 'attached to .* again' /run/typed || fail "it isn't back: $(cat /run/typed)"
+  echo words >&7
+  until_true "$patience" grep -q 'got words' /run/typed || fail "it isn't heard: $(cat /run/typed)"
+  printf '\003' >&7
+  code=0
+  wait "$typing" || code=$?
+  exec 7>&-
+  [ "$code" = 130 ] || fail "by ^C it ended with $code: $(cat /run/typed)"
+  until_true "$patience" gone || fail "something is left: $(weft ps --all)"
+
+  local policy
+  for policy in on-failure always; do started_again_meanwhile "$policy"; done
+}
+
+# Of which each run takes a line of input; and a signal is its end, as without a restart of weftd.
+started_again_meanwhile() {
+  echo "# started again meanwhile, $1"
+  mkdir /run/again
+  mkfifo /run/again/input
+  weft run --name again --restart "$1" -- sh -c 'read line; echo "a run with $line"
+    test "$line" != last || exec sleep 1000; exit 1' </run/again/input >/run/again/out 2>/run/err &
+  local weft=$! code=0
+  exec 7>/run/again/input
+  echo first >&7
+  until_true "$patience" grep -q first /run/again/out || fail "it says nothing: $(cat /run/err)"
+  kill_weftd KILL
+  until_true "$patience" grep -q 'restarts 1' /run/weft/w/*/status || fail "it wasn't: $(cat /run/weft/w/*/status)"
+  start_weftd
+  echo second >&7
+  until_true "$patience" grep -q second /run/again/out || fail "it isn't heard: $(cat /run/err)"
+  until_true "$patience" grep -q 'restarts 2' /run/weft/w/*/status || fail "it isn't started again: $(cat /run/err)"
+  echo last >&7
+  until_true "$patience" grep -q last /run/again/out || fail "it isn't heard: $(cat /run/err)"
+  kill -INT "$weft"
+  wait "$weft" || code=$?
+  exec 7>&-
+  [ "$code" = 130 ] || fail "interrupted it ended with $code: $(cat /run/err)"
+  [ "$(cat /run/again/out)" = $'a run with first\na run with second\na run with last' ] || fail "it wrote: $(cat /run/again/out)"
+  runs again exited || fail "it was started again: $(weft ps --all)"
+  weft rm again
+  rm -r /run/again
 }
 
 start_weftd
