@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -266,6 +267,14 @@ class Program {
     if (!text.empty() && ::write(in_.get(), text.data(), text.size()) < 0) abort();
   }
   void signal(int number) { kill(pid_, number); }
+  // Until its stdout, which nobody reads, takes no more.
+  void await_full_output() const {
+    int unread = 0;
+    while (unread < fcntl(out_.get(), F_GETPIPE_SZ)) {
+      if (ioctl(out_.get(), FIONREAD, &unread) != 0) abort();
+      usleep(2000);
+    }
+  }
   // Nobody reads its stdout any more.
   void close_output() { out_.reset(); }
   // Reads until this text has come on stdout or stderr; false: the program has ended.

@@ -137,6 +137,26 @@ TEST(Run, PassesSignalsOn) {
   EXPECT_EQ(program.finish().status, 143);
 }
 
+TEST(Run, ASignalDoesNotWaitForWhoReadsItsOutput) {
+  constexpr int kFrames = 5;  // more than a pipe takes, and no more than our socket
+  const std::string block(workload::kStreamChunkBytes, 'x');
+  FakeWeftd weftd;
+  std::latch signalled(1);
+  serve_run(weftd, [&](Conversation& c, const Json&) {
+    for (int i = 0; i < kFrames; ++i) c.frame(FrameType::Stdout, block);
+    EXPECT_TRUE(c.await(FrameType::Signal));
+    signalled.count_down();
+    end(c, {.code = 143, .signal = SIGTERM});
+  });
+  Program program(weftd, {"run", "yes"});
+  program.await_full_output();
+  program.signal(SIGTERM);
+  signalled.wait();
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 143);
+  EXPECT_EQ(outcome.out.size(), kFrames * block.size());
+}
+
 // Reads a line, and then nobody does: it ends as a program that a pipe ended, silently.
 void expect_end_unread(Program& program, std::latch& closed) {
   ASSERT_TRUE(program.await_output("y\n"));

@@ -56,7 +56,9 @@ class Signals {
 // failed there is no more of it.
 class Output {
  public:
-  void write(int fd, std::string_view bytes);
+  // Some of it, and what is left. Where poll says that there is room it doesn't block.
+  std::string_view write(int fd, std::string_view bytes);
+  void receive(uint64_t bytes) { received_ += bytes; }
   // Bytes so far, those that nobody took included.
   uint64_t received() const { return received_; }
   // The command's output goes on at that position.
@@ -109,6 +111,7 @@ class Session {
   void begin(const std::optional<workload::Progress>& progress);
   uint64_t go_on(const workload::Progress& progress);
   void take_output(int fd, std::string_view bytes);
+  void await_room(int fd);
   void end_unheard();
   void end_at_last();
   int wait_millis() const;

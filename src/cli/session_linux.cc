@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 
 #include "cli/session.h"
 #include "cli/terminal.h"
@@ -57,19 +58,11 @@ void Signals::drop_first() {
   ++had_;
 }
 
-void Output::write(int fd, std::string_view bytes) {
-  received_ += bytes.size();
-  while (!bytes.empty() && fault_ == 0) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written >= 0) {
-      bytes.remove_prefix(static_cast<size_t>(written));
-    } else if (errno == EAGAIN) {
-      pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
-      poll(&ready, 1, -1);
-    } else if (errno != EINTR) {
-      fault_ = errno;
-    }
-  }
+std::string_view Output::write(int fd, std::string_view bytes) {
+  const ssize_t written = ::write(fd, bytes.data(), std::min<size_t>(bytes.size(), PIPE_BUF));
+  if (written >= 0) return bytes.substr(static_cast<size_t>(written));
+  if (errno != EAGAIN && errno != EINTR) fault_ = errno;
+  return bytes;
 }
 
 Session::Session(os::Fd socket, Joined joined, Signals& signals, Input& input, Output& output,
@@ -190,8 +183,25 @@ uint64_t Session::go_on(const workload::Progress& progress) {
 
 void Session::take_output(int fd, std::string_view bytes) {
   const bool was_unheard = output_.is_unheard();
-  output_.write(fd, bytes);
+  output_.receive(bytes.size());
+  while (!bytes.empty() && output_.fault() == 0 && !ended_) {
+    await_room(fd);
+    if (!ended_) bytes = output_.write(fd, bytes);
+  }
   if (output_.is_unheard() && !was_unheard) end_unheard();
+}
+
+// Signals don't wait for it.
+void Session::await_room(int fd) {
+  while (!ended_) {
+    std::array<pollfd, 3> ready = {{{.fd = fd, .events = POLLOUT, .revents = 0},
+                                    {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+                                    {.fd = out_.empty() ? -1 : socket_.get(), .events = POLLOUT, .revents = 0}}};
+    poll(ready.data(), ready.size(), -1);
+    if (ready[1].revents != 0) take_signals();
+    flush();
+    if (ready[0].revents != 0) return;
+  }
 }
 
 // As a program ends whose reader has gone. What an exec leaves behind is hung up
@@ -269,7 +279,8 @@ void Session::flush() {
   while (!out_.empty()) {
     const ssize_t sent = send(socket_.get(), out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return;  // full, or broken, which reading tells
+    if (sent < 0 && errno == EAGAIN) return;
+    if (sent < 0) return out_.clear();  // broken, which reading tells
     out_.erase(0, static_cast<size_t>(sent));
   }
 }
