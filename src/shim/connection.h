@@ -19,6 +19,9 @@ namespace weft::shim {
 inline constexpr size_t kMostViewerBacklog = 256 * 1024;
 // What the owner may be behind before the command has to wait.
 inline constexpr size_t kMostOwnerBacklog = 64 * 1024;
+// What anybody may be behind before it is let go, who asks and never reads the answers:
+// more than the newest output and all that a run leaves in its pipes (a MiB for each) together.
+inline constexpr size_t kMostUnread = 8 << 20;
 // Input that waits for a command; its sender waits with more, and is told to go on in halves of it.
 inline constexpr size_t kMostInputBytes = 64 * 1024;
 

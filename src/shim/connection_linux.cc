@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "shim/connection.h"
+#include "workload/backlog.h"
 
 namespace weft::shim {
 
@@ -55,6 +56,7 @@ void Connection::send(FrameType type, std::string_view payload) {
   std::string frame;
   append_frame(frame, type, payload);
   backlog_ += frame.size();
+  if (backlog_ + out_.size() * workload::kBacklogFrameBytes > kMostUnread) return close();
   out_.push_back(std::move(frame));
 }
 

@@ -1188,6 +1188,23 @@ TEST_F(ShimTest, ClientsThatStallOrLieHoldNothingUp) {
   EXPECT_EQ(liar.wait(kPatience).error().code, base::Code::Unavailable);
 }
 
+TEST_F(ShimTest, WhoAsksAndNeverReadsIsLetGo) {
+  run_script("exec sleep 1000");
+  auto client = start();
+  wait_for(client, RunState::Running);
+  auto deaf = connect();
+  uint64_t asked = 0;
+  Result<> sent;
+  for (; sent.ok() && asked < 1'000'000; sent = deaf.flush()) {
+    if (!deaf.wants_write()) deaf.send(FrameType::GetStatus);
+    ++asked;
+  }
+  ASSERT_FALSE(sent.ok());
+  auto honest = connect();
+  honest.send(FrameType::GetStatus);
+  EXPECT_EQ(next_status(honest).state, RunState::Running);
+}
+
 TEST_F(ShimTest, ConnectionsAreLimitedAndTheNextIsTold) {
   run_script("exec sleep 1000");
   auto client = start();
