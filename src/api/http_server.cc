@@ -85,12 +85,13 @@ void UnixServer::accept() {
 }
 
 void UnixServer::take(stream_protocol::socket socket) {
-  if (sessions_.size() >= options_.limits.connections) {
-    return tell_and_close(socket, error(Code::Unavailable, "{} connections are open, the most there may be",
-                                        options_.limits.connections));
-  }
   const auto credentials = credentials_of(socket.native_handle());
   if (!credentials.ok()) return tell_and_close(socket, credentials.error());
+  const ServerLimits& limits = options_.limits;
+  const size_t most = credentials->user == 0 ? limits.connections : limits.for_others;
+  if (sessions_.size() >= most) {
+    return tell_and_close(socket, error(Code::Unavailable, "{} connections are open, the most there may be", most));
+  }
   Caller caller{.role = options_.roles.role_of(*credentials), .actor = fmt::format("uid:{}", credentials->user)};
   if (caller.role == Role::None) {
     return tell_and_close(socket,

@@ -30,6 +30,9 @@ namespace weft::api {
 
 struct ServerLimits {
   size_t connections = 256;  // the next is told 503 and closed
+  // While there are so many, only root may have more: a stream may stay as long as its
+  // reader likes, and whoever has a role could keep all others out.
+  size_t for_others = 240;
   size_t body_bytes = 4 << 20;
   // Of a request that only reads: callers that may do no more can't fill the
   // memory with bodies.

@@ -240,6 +240,7 @@ TEST_F(HttpTest, OneConnectionTooManyIsTold) {
 TEST_F(HttpTest, TheLimitsAreThosePublished) {
   const ServerLimits limits;
   EXPECT_EQ(limits.connections, 256u);
+  EXPECT_EQ(limits.for_others, 240u);
   EXPECT_EQ(limits.body_bytes, 4u << 20);
   EXPECT_EQ(limits.request_time, 10s);
 }
@@ -541,6 +542,23 @@ TEST_F(HttpTest, WhoHasNoRoleIsDenied) {
   EXPECT_NE(answer_to(path(), 4000, 4000).find("uid:4000 has no role here"), std::string::npos);
   EXPECT_NE(answer_to(path(), 4001, 4000).find("for the role admin; uid:4001 has the role viewer"), std::string::npos);
   EXPECT_TRUE(answer_to(path(), 4000, 4242).starts_with("HTTP/1.1 400 "));  // it may; a VPC needs a range
+}
+
+TEST_F(HttpTest, OthersLeaveConnectionsToRoot) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to become somebody else";
+  ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
+  serve({.connections = 5, .for_others = 2}, {.admins = {}, .users = {{4001, Role::Viewer}}, .groups = {}});
+  std::vector<std::unique_ptr<Raw>> open;
+  for (int i = 0; i < 2; ++i) {
+    open.push_back(std::make_unique<Raw>(path()));
+    open.back()->send(post("Diagnosis/Version", ""));
+    EXPECT_NE(open.back()->receive("}\n").find(" 200 "), std::string::npos);
+  }
+  EXPECT_TRUE(answer_to(path(), 4001, 4001).starts_with("HTTP/1.1 503 "));
+  expect_alive();
+  open.pop_back();
+  EXPECT_TRUE(becomes([this] { return server_->connections() == 1; }));
+  EXPECT_TRUE(answer_to(path(), 4001, 4001).starts_with("HTTP/1.1 403 "));
 }
 
 TEST_F(HttpTest, TakesOverADeadSocketButNotALivingOne) {

@@ -105,7 +105,7 @@ class Foreground {
       note_absence(life);
       const int signal = pause(signals_);
       if (signal != 0 && life == Life::Unknown) return Ended{.how = Ended::How::Hangup, .signal = signal};
-      if (signal != 0) signals_.hold(signal);
+      if (signal != 0) signals_.keep(signal);
     }
   }
 
@@ -116,7 +116,7 @@ class Foreground {
                                           {{"name", id_}, {"received", output_.received()}, {"life", input_.life}});
     if (!connection.ok()) return not_attached(connection.error());
     Session session(std::move(*connection), Joined::Workload, signals_, input_, output_,
-                    [this](const Session::Lost& lost) { note_return(lost); });
+                    [this](uint64_t lost) { note_return(lost); });
     const Ended ended = TRY(with_terminal(terminal_, [&] { return session.run(); }));
     return ended.how == Ended::How::Refused ? not_attached(ended.refusal) : ended;
   }
@@ -155,13 +155,12 @@ class Foreground {
     scene_.console.note(fmt::format("{} ended meanwhile; what it wrote last wasn't seen here", id_));
   }
 
-  void note_return(const Session::Lost& lost) {
+  void note_return(uint64_t lost_output) {
     if (away_ == Away::Yes) scene_.console.note("attached to " + id_ + " again");
-    if (lost.output > 0) {
+    if (lost_output > 0) {
       scene_.console.note(
-          fmt::format("{} bytes of its output weren't kept until now: `weft logs {}` has them", lost.output, id_));
+          fmt::format("{} bytes of its output weren't kept until now: `weft logs {}` has them", lost_output, id_));
     }
-    if (lost.input > 0) scene_.console.note(fmt::format("{} bytes of its input were lost", lost.input));
     away_ = Away::No;
     attempts_ = 0;
   }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -89,11 +90,15 @@ class Conversation {
   }
   // The next frame of this type, the others passed over; nothing: the client has gone.
   std::optional<workload::Frame> await(workload::FrameType type) {
+    auto frame = await();
+    while (frame && frame->type != type) frame = await();
+    return frame;
+  }
+  std::optional<workload::Frame> await() {
     while (true) {
       auto frame = in_.next();
       if (!frame.ok()) return std::nullopt;
-      if (*frame && (*frame)->type == type) return std::move(**frame);
-      if (*frame) continue;
+      if (*frame) return std::move(**frame);
       char buffer[4096];
       const ssize_t count = recv(fd_.get(), buffer, sizeof buffer, 0);
       if (count <= 0) return std::nullopt;
@@ -262,6 +267,14 @@ class Program {
     if (!text.empty() && ::write(in_.get(), text.data(), text.size()) < 0) abort();
   }
   void signal(int number) { kill(pid_, number); }
+  // Until its stdout, which nobody reads, takes no more.
+  void await_full_output() const {
+    int unread = 0;
+    while (unread < fcntl(out_.get(), F_GETPIPE_SZ)) {
+      if (ioctl(out_.get(), FIONREAD, &unread) != 0) abort();
+      usleep(2000);
+    }
+  }
   // Nobody reads its stdout any more.
   void close_output() { out_.reset(); }
   // Reads until this text has come on stdout or stderr; false: the program has ended.

@@ -26,12 +26,21 @@ std::string status_of(RunState state, std::optional<Exit> exit = {}, const std::
   return encode(status);
 }
 
+// There is room for all input.
+void invite(Conversation& c) { c.frame(FrameType::StdinUpTo, workload::encode_up_to(UINT64_MAX)); }
+
+void join(Conversation& c, const workload::Progress& progress) {
+  c.frame(FrameType::Done, workload::encode_progress(progress));
+  invite(c);
+}
+
 // A weftd in which `run` starts a workload that behaves as `attached` says.
 void serve_run(FakeWeftd& weftd, FakeWeftd::Answer attached) {
   weftd.on("Workloads/Run", {{"id", "w-1"}, {"name", "x"}});
   weftd.on("Workloads/Attach", [attached = std::move(attached)](Conversation& c, const Json& request) {
     c.upgrade();
     c.frame(FrameType::Done, "");
+    invite(c);
     attached(c, request);
   });
 }
@@ -71,6 +80,31 @@ TEST(Run, PassesInputAndItsEnd) {
   EXPECT_EQ(outcome.out, "one\ntwo\n");
 }
 
+// What is for the command must not be in the way of what is for its parent.
+TEST(Run, InputComesAsFarAsThereIsRoomAndASignalOvertakesTheRest) {
+  FakeWeftd weftd;
+  weftd.on("Workloads/Run", {{"id", "w-1"}, {"name", "x"}});
+  weftd.on("Workloads/Attach", [](Conversation& c, const Json&) {
+    c.upgrade();
+    c.frame(FrameType::Done, workload::encode_progress({.life = 5, .output = 0, .input = 100}));
+    for (const auto& [room, text] : {std::pair{2, "on"}, {3, "e"}, {6, "\ntw"}}) {
+      c.frame(FrameType::StdinUpTo, workload::encode_up_to(static_cast<uint64_t>(100 + room)));
+      const auto input = c.await(FrameType::Stdin);
+      ASSERT_TRUE(input);
+      EXPECT_EQ(input->payload, text);
+    }
+    c.frame(FrameType::Stdout, "ready\n");
+    const auto next = c.await();
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->type, FrameType::Signal);
+    end(c, {.code = 130, .signal = SIGINT});
+  });
+  Program program(weftd, {"run", "x"}, {.input = "one\ntwo\n", .environment = {}});
+  ASSERT_TRUE(program.await_output("ready\n"));
+  program.signal(SIGINT);
+  EXPECT_EQ(program.finish().status, 130);
+}
+
 TEST(Run, MuchOutputComesWhole) {
   FakeWeftd weftd;
   const std::string block(workload::kStreamChunkBytes, 'x');
@@ -101,6 +135,26 @@ TEST(Run, PassesSignalsOn) {
   ASSERT_TRUE(program.await_output("got 10\n"));
   program.signal(SIGTERM);
   EXPECT_EQ(program.finish().status, 143);
+}
+
+TEST(Run, ASignalDoesNotWaitForWhoReadsItsOutput) {
+  constexpr int kFrames = 5;  // more than a pipe takes, and no more than our socket
+  const std::string block(workload::kStreamChunkBytes, 'x');
+  FakeWeftd weftd;
+  std::latch signalled(1);
+  serve_run(weftd, [&](Conversation& c, const Json&) {
+    for (int i = 0; i < kFrames; ++i) c.frame(FrameType::Stdout, block);
+    EXPECT_TRUE(c.await(FrameType::Signal));
+    signalled.count_down();
+    end(c, {.code = 143, .signal = SIGTERM});
+  });
+  Program program(weftd, {"run", "yes"});
+  program.await_full_output();
+  program.signal(SIGTERM);
+  signalled.wait();
+  const Outcome outcome = program.finish();
+  EXPECT_EQ(outcome.status, 143);
+  EXPECT_EQ(outcome.out.size(), kFrames * block.size());
 }
 
 // Reads a line, and then nobody does: it ends as a program that a pipe ended, silently.
@@ -311,10 +365,6 @@ void serve_breaking(FakeWeftd& weftd, std::vector<std::function<void(Conversatio
   });
 }
 
-void join(Conversation& c, const workload::Progress& progress) {
-  c.frame(FrameType::Done, workload::encode_progress(progress));
-}
-
 TEST(Run, GoesOnWhereTheConnectionBroke) {
   FakeWeftd weftd;
   serve_breaking(weftd, {[](Conversation& c) {
@@ -347,6 +397,75 @@ TEST(Run, GoesOnWhereTheConnectionBroke) {
     if (request.method == "Workloads/Attach") received.push_back(request.json.at("received"));
   }
   EXPECT_EQ(received, (std::vector<Json>{0, 12, 18}));
+}
+
+void expect_signal(Conversation& c, int wanted) {
+  const auto signal = c.await(FrameType::Signal);
+  ASSERT_TRUE(signal);
+  EXPECT_EQ(*workload::parse_signal(signal->payload), wanted);
+}
+
+TEST(Run, ASignalThatTheParentHasNotHadIsSentAgain) {
+  FakeWeftd weftd;
+  serve_breaking(weftd, {[](Conversation& c) {
+                           join(c, {.life = 5, .signals = 7});
+                           c.frame(FrameType::Stdout, "one\n");
+                           expect_signal(c, SIGUSR1);
+                           c.frame(FrameType::Done, workload::encode_progress({.life = 5, .signals = 8}));
+                           c.frame(FrameType::Stdout, "two\n");
+                           expect_signal(c, SIGUSR2);
+                           c.frame(FrameType::Stdout, "three\n");
+                           expect_signal(c, SIGTERM);
+                         },
+                         // The second one it has had, although the answer was lost.
+                         [](Conversation& c) {
+                           join(c, {.life = 5, .output = 14, .signals = 9});
+                           expect_signal(c, SIGTERM);
+                         },
+                         [](Conversation& c) {
+                           join(c, {.life = 6});
+                           expect_signal(c, SIGTERM);
+                           c.frame(FrameType::Done, workload::encode_progress({.life = 6, .signals = 1}));
+                         },
+                         [](Conversation& c) {
+                           join(c, {.life = 6, .signals = 1});
+                           c.frame(FrameType::Stdout, "four\n");
+                           expect_signal(c, SIGUSR1);
+                           end(c, {.code = 143, .signal = SIGTERM});
+                         }});
+  Program program(weftd, {"run", "x"});
+  for (const auto& [text, signal] :
+       {std::pair{"one\n", SIGUSR1}, {"two\n", SIGUSR2}, {"three\n", SIGTERM}, {"four\n", SIGUSR1}}) {
+    ASSERT_TRUE(program.await_output(text));
+    program.signal(signal);
+  }
+  EXPECT_EQ(program.finish().status, 143);
+}
+
+TEST(Run, OfManySignalsThatNobodyAnswersTheNewestAreKept) {
+  constexpr int kKept = 64;
+  FakeWeftd weftd;
+  serve_breaking(weftd, {[](Conversation& c) {
+                           join(c, {.life = 5});
+                           c.frame(FrameType::Stdout, "0.");
+                           for (int i = 1; i <= kKept; ++i) {
+                             expect_signal(c, i == 1 ? SIGUSR2 : SIGUSR1);
+                             c.frame(FrameType::Stdout, std::to_string(i) + ".");
+                           }
+                           expect_signal(c, SIGTERM);
+                         },
+                         [](Conversation& c) {
+                           join(c, {.life = 5, .output = 1000});
+                           for (int i = 2; i <= kKept; ++i) expect_signal(c, SIGUSR1);
+                           expect_signal(c, SIGTERM);
+                           end(c, {});
+                         }});
+  Program program(weftd, {"run", "x"});
+  for (int i = 0; i <= kKept; ++i) {
+    ASSERT_TRUE(program.await_output(std::to_string(i) + "."));
+    program.signal(i == 0 ? SIGUSR2 : i == kKept ? SIGTERM : SIGUSR1);
+  }
+  EXPECT_EQ(program.finish().status, 0);
 }
 
 // What one parent took is not for the next.

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cerrno>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -23,6 +23,10 @@ enum class Joined {
   Exec,      // ends with its command
 };
 
+// Signals that the command's parent may not have had: the newest. While nobody answers,
+// nobody sends so many.
+inline constexpr size_t kMostKeptSignals = 64;
+
 // The signals that are passed on. They are blocked from construction on, so that
 // none is lost between the start of a command and the joining.
 class Signals {
@@ -31,20 +35,30 @@ class Signals {
   int fd() const { return fd_.get(); }
   // The next one that came; 0 if none has.
   int take();
-  // What came before there was anybody to pass it on to, for the next session.
-  void hold(int signal) { held_.push_back(signal); }
-  std::vector<int> take_held() { return std::exchange(held_, {}); }
+
+  // Kept, through all sessions, until the parent says that it has had it.
+  void keep(int signal);
+  const std::deque<int>& kept() const { return kept_; }
+  // So many the parent has had in all.
+  void drop_until(uint64_t had);
+  // As many another parent has had of others.
+  void begin_at(uint64_t had) { had_ = had; }
 
  private:
+  void drop_first();
+
   os::Fd fd_;
-  std::vector<int> held_;
+  std::deque<int> kept_;
+  uint64_t had_ = 0;  // before those
 };
 
 // Where the command's output goes, through all sessions. After a write that
 // failed there is no more of it.
 class Output {
  public:
-  void write(int fd, std::string_view bytes);
+  // Some of it, and what is left. Where poll says that there is room it doesn't block.
+  std::string_view write(int fd, std::string_view bytes);
+  void receive(uint64_t bytes) { received_ += bytes; }
   // Bytes so far, those that nobody took included.
   uint64_t received() const { return received_; }
   // The command's output goes on at that position.
@@ -85,23 +99,19 @@ struct Ended {
 
 class Session {
  public:
-  // What was lost between this session and the one before it, in bytes.
-  struct Lost {
-    uint64_t output = 0;
-    uint64_t input = 0;
-  };
-
-  // `began` is called once it is joined.
+  // `began` is called once it is joined, with the bytes of output that were lost
+  // between the session before it and this one.
   Session(os::Fd socket, Joined joined, Signals& signals, Input& input, Output& output,
-          std::function<void(const Lost&)> began = {});
+          std::function<void(uint64_t lost)> began = {});
   // Until it ends. An error: what came is not the protocol.
   Result<Ended> run();
 
  private:
   Result<> turn();
   void begin(const std::optional<workload::Progress>& progress);
-  Lost go_on(const workload::Progress& progress);
+  uint64_t go_on(const workload::Progress& progress);
   void take_output(int fd, std::string_view bytes);
+  void await_room(int fd);
   void end_unheard();
   void end_at_last();
   int wait_millis() const;
@@ -111,6 +121,7 @@ class Session {
   Result<> take_status(const std::string& payload);
   void take_signals();
   void pass_on(int signal);
+  void send_signal(int signal);
   bool is_given_up(int signal);
   void pass_input();
   void pass_window();
@@ -122,13 +133,14 @@ class Session {
   Signals& signals_;
   Input& input_;
   Output& output_;
-  std::function<void(const Lost&)> began_;
-  bool may_read_;  // stdin: a job in the background would be stopped
+  std::function<void(uint64_t lost)> began_;
+  uint64_t input_up_to_ = 0;  // that the command, or what passes it on, has room for
+  bool may_read_;             // stdin: a job in the background would be stopped
   workload::FrameReader in_;
   std::string out_;
   // Asked: what was asked for (by weftd, in our name) isn't answered yet. Until it
   // is, nothing is passed on: a signal would reach the workload itself. Those for a
-  // workload wait; an exec's command isn't there yet, and needs none.
+  // workload are kept; an exec's command isn't there yet, and needs none.
   enum class Stage { Asked, Joined } stage_ = Stage::Asked;
   std::optional<Ended> ended_;
   int impatience_ = 0;                    // interrupts without an end

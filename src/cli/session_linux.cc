@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 
 #include "cli/session.h"
 #include "cli/terminal.h"
@@ -22,8 +23,7 @@ using workload::FrameType;
 namespace {
 
 constexpr std::array kPassed = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
-constexpr size_t kMostUnsent = 256 * 1024;  // then stdin waits
-constexpr int kPatience = 3;                // so many interrupts, and weft leaves the command alone
+constexpr int kPatience = 3;  // so many interrupts, and weft leaves the command alone
 
 // From an interrupt that nobody typed to the end by force; as long as a stop takes.
 constexpr base::Duration kLongestEnding = std::chrono::seconds(10);
@@ -44,23 +44,29 @@ int Signals::take() {
   return read(fd_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
 }
 
-void Output::write(int fd, std::string_view bytes) {
-  received_ += bytes.size();
-  while (!bytes.empty() && fault_ == 0) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written >= 0) {
-      bytes.remove_prefix(static_cast<size_t>(written));
-    } else if (errno == EAGAIN) {
-      pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
-      poll(&ready, 1, -1);
-    } else if (errno != EINTR) {
-      fault_ = errno;
-    }
-  }
+void Signals::keep(int signal) {
+  kept_.push_back(signal);
+  if (kept_.size() > kMostKeptSignals) drop_first();
+}
+
+void Signals::drop_until(uint64_t had) {
+  while (had_ < had && !kept_.empty()) drop_first();
+}
+
+void Signals::drop_first() {
+  kept_.pop_front();
+  ++had_;
+}
+
+std::string_view Output::write(int fd, std::string_view bytes) {
+  const ssize_t written = ::write(fd, bytes.data(), std::min<size_t>(bytes.size(), PIPE_BUF));
+  if (written >= 0) return bytes.substr(static_cast<size_t>(written));
+  if (errno != EAGAIN && errno != EINTR) fault_ = errno;
+  return bytes;
 }
 
 Session::Session(os::Fd socket, Joined joined, Signals& signals, Input& input, Output& output,
-                 std::function<void(const Lost&)> began)
+                 std::function<void(uint64_t lost)> began)
     : socket_(std::move(socket)),
       joined_(joined),
       signals_(signals),
@@ -75,8 +81,7 @@ Result<Ended> Session::run() {
 }
 
 Result<> Session::turn() {
-  const bool reads_input =
-      stage_ == Stage::Joined && may_read_ && input_.state == Input::State::Open && out_.size() < kMostUnsent;
+  const bool reads_input = may_read_ && input_.state == Input::State::Open && input_.sent.end() < input_up_to_;
   const short socket_events = static_cast<short>(POLLIN | (out_.empty() ? 0 : POLLOUT));
   std::array<pollfd, 3> ready = {{{.fd = socket_.get(), .events = socket_events, .revents = 0},
                                   {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
@@ -125,6 +130,7 @@ Result<> Session::take(const Frame& frame) {
       ended_ = Ended{.how = Ended::How::Exit, .exit = TRY(workload::parse_exit(frame.payload))};
       return {};
     case FrameType::StatusIs: return take_status(frame.payload);
+    case FrameType::StdinUpTo: input_up_to_ = TRY(workload::parse_up_to(frame.payload)); return {};
     case FrameType::Done:
     case FrameType::Refused: return take_answer(frame);
     default: return {};
@@ -134,47 +140,68 @@ Result<> Session::take(const Frame& frame) {
 // The first answer is that to our joining; the others are those to signals and
 // sizes, which may come too late for anybody.
 Result<> Session::take_answer(const Frame& frame) {
-  if (stage_ == Stage::Joined) return {};
-  stage_ = Stage::Joined;
+  const bool is_first = std::exchange(stage_, Stage::Joined) == Stage::Asked;
   if (frame.type == FrameType::Refused) {
-    ended_ = Ended{.how = Ended::How::Refused, .refusal = workload::parse_refusal(frame.payload)};
+    if (is_first) ended_ = Ended{.how = Ended::How::Refused, .refusal = workload::parse_refusal(frame.payload)};
     return {};
   }
-  begin(joined_ == Joined::Workload ? TRY(workload::parse_progress(frame.payload)) : std::nullopt);
+  const auto progress = joined_ == Joined::Workload ? TRY(workload::parse_progress(frame.payload)) : std::nullopt;
+  if (is_first) {
+    begin(progress);
+  } else if (progress) {
+    signals_.drop_until(progress->signals);
+  }
   return {};
 }
 
 void Session::begin(const std::optional<workload::Progress>& progress) {
-  const Lost lost = progress ? go_on(*progress) : Lost();
+  const uint64_t lost = progress ? go_on(*progress) : 0;
   if (began_) began_(lost);
   if (joined_ == Joined::Workload) append_frame(out_, FrameType::Subscribe, {});
   pass_window();
-  for (const int signal : signals_.take_held()) pass_on(signal);
-  // The last: who doesn't read its input lets it wait, and what follows it.
+  for (const int signal : signals_.kept()) send_signal(signal);
   if (progress) {
     for (const Frame& frame : input_.sent.since(progress->input)) append_frame(out_, frame.type, frame.payload);
   }
   if (input_.state == Input::State::Ended) append_frame(out_, FrameType::StdinEnd, {});
-  if (output_.is_unheard()) end_unheard();
+  // It was told; what is left is to see to it.
+  if (output_.is_unheard()) end_at_ = os::now_boot() + kLongestEnding;
 }
 
 // Another parent begins again, and so do the positions.
-Session::Lost Session::go_on(const workload::Progress& progress) {
+uint64_t Session::go_on(const workload::Progress& progress) {
   if (std::exchange(input_.life, progress.life) != progress.life) {
-    input_.sent = {};
+    input_.sent = workload::Backlog(progress.input);
     output_.go_on_at(0);
+    signals_.begin_at(progress.signals);
   }
-  Lost lost;
-  lost.output = progress.output - std::min(progress.output, output_.received());
-  lost.input = input_.sent.begin() - std::min(progress.input, input_.sent.begin());
+  signals_.drop_until(progress.signals);
+  const uint64_t lost = progress.output - std::min(progress.output, output_.received());
   output_.go_on_at(progress.output);
   return lost;
 }
 
 void Session::take_output(int fd, std::string_view bytes) {
   const bool was_unheard = output_.is_unheard();
-  output_.write(fd, bytes);
+  output_.receive(bytes.size());
+  while (!bytes.empty() && output_.fault() == 0 && !ended_) {
+    await_room(fd);
+    if (!ended_) bytes = output_.write(fd, bytes);
+  }
   if (output_.is_unheard() && !was_unheard) end_unheard();
+}
+
+// Signals don't wait for it.
+void Session::await_room(int fd) {
+  while (!ended_) {
+    std::array<pollfd, 3> ready = {{{.fd = fd, .events = POLLOUT, .revents = 0},
+                                    {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+                                    {.fd = out_.empty() ? -1 : socket_.get(), .events = POLLOUT, .revents = 0}}};
+    poll(ready.data(), ready.size(), -1);
+    if (ready[1].revents != 0) take_signals();
+    flush();
+    if (ready[0].revents != 0) return;
+  }
 }
 
 // As a program ends whose reader has gone. What an exec leaves behind is hung up
@@ -209,17 +236,18 @@ void Session::take_signals() {
       if (stage_ == Stage::Joined) pass_window();
       continue;
     }
-    if (stage_ == Stage::Joined) {
-      pass_on(signal);
-    } else {
-      signals_.hold(signal);
-    }
+    pass_on(signal);
     const bool has_nobody = stage_ == Stage::Asked && joined_ == Joined::Exec;
     if (is_given_up(signal) || has_nobody) ended_ = Ended{.how = Ended::How::Hangup, .signal = signal};
   }
 }
 
-void Session::pass_on(int signal) { append_frame(out_, FrameType::Signal, workload::encode_signal(signal)); }
+void Session::pass_on(int signal) {
+  if (joined_ == Joined::Workload) signals_.keep(signal);
+  if (stage_ == Stage::Joined) send_signal(signal);
+}
+
+void Session::send_signal(int signal) { append_frame(out_, FrameType::Signal, workload::encode_signal(signal)); }
 
 bool Session::is_given_up(int signal) {
   if (signal == SIGINT || signal == SIGTERM) ++impatience_;
@@ -234,7 +262,8 @@ void Session::pass_window() {
 
 void Session::pass_input() {
   std::array<char, workload::kStreamChunkBytes> buffer;
-  const ssize_t count = read(STDIN_FILENO, buffer.data(), buffer.size());
+  const size_t room = std::min<uint64_t>(buffer.size(), input_up_to_ - input_.sent.end());
+  const ssize_t count = read(STDIN_FILENO, buffer.data(), room);
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (count > 0) {
     const std::string_view bytes(buffer.data(), static_cast<size_t>(count));
@@ -250,7 +279,8 @@ void Session::flush() {
   while (!out_.empty()) {
     const ssize_t sent = send(socket_.get(), out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return;  // full, or broken, which reading tells
+    if (sent < 0 && errno == EAGAIN) return;
+    if (sent < 0) return out_.clear();  // broken, which reading tells
     out_.erase(0, static_cast<size_t>(sent));
   }
 }

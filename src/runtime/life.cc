@@ -83,7 +83,10 @@ void Life::on_end(Now now, const Status& status) {
 }
 
 void Life::on_loss(Now now, Loss loss, Status last) {
+  // Its parent only waited for an owner to see it.
+  const bool had_ended = last.state == RunState::Stopping && last.pid == 0 && last.exit;
   last.state = RunState::Exited;
+  if (had_ended) return on_end(now, last);
   last.pid = 0;
   last.ended = now.wall;
   last.exit.reset();

@@ -246,6 +246,25 @@ TEST_F(LifeTest, AKilledParentIsAKilledWorkload) {
   EXPECT_EQ(next(), Act::Nothing);
 }
 
+TEST_F(LifeTest, AParentKilledAfterTheEndTakesNothingFromIt) {
+  want(1, Restart::OnFailure);
+  start();
+  life_.on_loss(now(), Loss::ParentKilled,
+                {.state = RunState::Stopping, .started = started_, .ended = now().wall, .exit = Exit{.code = 0}});
+  EXPECT_EQ(life_.shown().state, RunState::Exited);
+  EXPECT_EQ(life_.shown().exit, (Exit{.code = 0}));
+  EXPECT_EQ(life_.shown().reason, "");
+  EXPECT_EQ(next(), Act::Nothing);
+}
+
+// What it shows is how the run before this one ended.
+TEST_F(LifeTest, AParentKilledWhileItStopsIsAKilledWorkload) {
+  want(1);
+  start();
+  life_.on_loss(now(), Loss::ParentKilled, {.state = RunState::Stopping, .pid = 42, .exit = Exit{.code = 3}});
+  EXPECT_EQ(life_.shown().exit, (Exit{.code = 137, .signal = 9}));
+}
+
 TEST_F(LifeTest, AKilledParentIsReplacedWhereThePolicySaysSo) {
   want(1, Restart::OnFailure);
   start();

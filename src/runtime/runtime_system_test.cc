@@ -756,6 +756,18 @@ TEST_F(RuntimeTest, WhoFetchesAfterTheEndHasAllOfTheOutput) {
   EXPECT_EQ(runtime_->attach(workload.id).error().code, base::Code::Unavailable);
 }
 
+TEST_F(RuntimeTest, AParentKilledWhileItWaitsForItsOwnerHasLeftTheExitCode) {
+  start_weftd();
+  const Workload workload = script("while ! test -e " + root_ + "/go; do sleep 0.02; done; exit 9");
+  runtime_->start_attached(workload.id);
+  run(workload);
+  { auto fd = runtime_->attach(workload.id); }
+  std::ofstream(root_ + "/go") << "now";
+  const Status waiting = wait_for(workload.id, RunState::Stopping);
+  kill(static_cast<pid_t>(waiting.shim), SIGKILL);
+  EXPECT_EQ(wait_for(workload.id, RunState::Exited).exit, (Exit{.code = 9}));
+}
+
 TEST_F(RuntimeTest, AnOwnerWhoNeverComesHoldsNothingUp) {
   start_weftd();
   const Workload workload = script("head -c 1000000 /dev/zero; exit 2");

@@ -19,18 +19,27 @@ namespace weft::shim {
 inline constexpr size_t kMostViewerBacklog = 256 * 1024;
 // What the owner may be behind before the command has to wait.
 inline constexpr size_t kMostOwnerBacklog = 64 * 1024;
-// Input that waits for a command, before its sender has to.
+// What anybody may be behind before it is let go, who asks and never reads the answers:
+// more than the newest output and all that a run leaves in its pipes (a MiB for each) together.
+inline constexpr size_t kMostUnread = 8 << 20;
+// Input that waits for a command; its sender waits with more, and is told to go on in halves of it.
 inline constexpr size_t kMostInputBytes = 64 * 1024;
 
-// Input on its way to a command.
+// Input on its way to a command, over all of its runs. What one of them leaves is for
+// nobody; that it has ended is so for each.
 struct Input {
+  uint64_t taken = 0;  // bytes, those that nobody wants included
   std::string pending;
   enum class End { Open, Wanted, Done } end = End::Open;
 
-  bool is_full() const { return pending.size() >= kMostInputBytes; }
+  // What of it may come by now, counted as `taken` is.
+  uint64_t up_to() const { return taken - pending.size() + kMostInputBytes; }
+  void begin_next_run();
   bool has_work() const { return !pending.empty() || end == End::Wanted; }
 };
 
+// Where input goes; -1: nobody reads any.
+int input_fd(const OurStdio& stdio);
 // As much as the command takes now, and its end.
 void pass_on(Input& input, OurStdio& stdio);
 
@@ -65,7 +74,7 @@ class Connection {
   bool is_leaving() const { return leaving_; }
   bool has_output() const { return !out_.empty(); }
   bool is_behind() const { return backlog_ >= kMostOwnerBacklog; }
-  // Whose output is never lost.
+  // Whose output is never lost, and who gives input.
   bool is_paced() const { return role == Role::Owner || role == Role::Exec; }
 
   Role role = Role::Caller;
@@ -73,6 +82,7 @@ class Connection {
   // Of the Exec role.
   std::optional<Process> exec;
   Input input;
+  uint64_t invited = 0;  // it was told that it may send input up to there
 
  private:
   void drop();

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "shim/connection.h"
+#include "workload/backlog.h"
 
 namespace weft::shim {
 
@@ -23,20 +24,27 @@ void end_input(OurStdio& stdio) {
 
 }  // namespace
 
+int input_fd(const OurStdio& stdio) { return stdio.terminal.valid() ? stdio.out.get() : stdio.in.get(); }
+
+void Input::begin_next_run() {
+  pending.clear();
+  if (end == End::Done) end = End::Wanted;
+}
+
 void pass_on(Input& input, OurStdio& stdio) {
-  const int fd = stdio.terminal.valid() ? stdio.out.get() : stdio.in.get();
-  while (!input.pending.empty()) {
+  const int fd = input_fd(stdio);
+  while (fd >= 0 && !input.pending.empty()) {
     const ssize_t put = write(fd, input.pending.data(), input.pending.size());
     if (put < 0 && errno == EINTR) continue;
     if (put < 0 && errno == EAGAIN) return;
-    // The command reads no more: what else comes is for nobody.
     if (put < 0) {
-      input.pending.clear();
-      input.end = Input::End::Wanted;
+      stdio.in.reset();
       break;
     }
     input.pending.erase(0, static_cast<size_t>(put));
   }
+  // All of it is taken, or the command reads no more.
+  input.pending.clear();
   if (input.end == Input::End::Wanted) {
     end_input(stdio);
     input.end = Input::End::Done;
@@ -48,6 +56,7 @@ void Connection::send(FrameType type, std::string_view payload) {
   std::string frame;
   append_frame(frame, type, payload);
   backlog_ += frame.size();
+  if (backlog_ + out_.size() * workload::kBacklogFrameBytes > kMostUnread) return close();
   out_.push_back(std::move(frame));
 }
 

@@ -80,9 +80,12 @@ class Shim {
   Result<> start_exec(Connection& connection, workload::Command command);
   Result<> resize_terminal(Connection& connection, workload::WindowSize size);
   Result<> take_input(Connection& connection, const workload::Frame& frame);
+  void invite_input(Connection& connection);
+  Input& input_of(Connection& connection) { return connection.role == Role::Exec ? connection.input : input_; }
   void remove_closed();
 
   Connection* find_owner();
+  workload::Progress progress() const;
   void go_on(Connection& owner, const std::optional<workload::Progress>& had);
 
   workload::Spec spec_;
@@ -93,17 +96,18 @@ class Shim {
   workload::Status status_;
 
   std::optional<Cgroup> cgroup_;  // from the first launch on, over all runs
+  // For the main command, over all runs.
+  Input input_;
   // One run.
   std::optional<Sandbox> sandbox_;
   std::optional<Process> main_;
   std::optional<workload::Exit> main_exit_;
   uint64_t earlier_kills_ = 0;  // by the memory limit, before this run
-  Input input_;
 
   // For the owner, over all of its connections; from the first one on.
   std::optional<workload::Backlog> output_;
   const uint64_t life_number_;
-  uint64_t input_taken_ = 0;  // bytes
+  uint64_t signals_taken_ = 0;
   // Its last connection ended, and it may come back.
   std::optional<base::BootTime> owner_expected_until_;
 

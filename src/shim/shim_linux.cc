@@ -189,7 +189,7 @@ void Shim::end_run_if_over() {
   const Exit exit = *main_exit_;
   main_.reset();
   main_exit_.reset();
-  input_ = {};
+  input_.begin_next_run();
   // What its owner typed did it.
   const bool by_key = exit.signal == SIGINT || exit.signal == SIGQUIT;
   if (by_key && spec_.command.terminal && find_owner() != nullptr) step(EndAsked{});

@@ -72,7 +72,9 @@ void Shim::answer(Connection& connection, const Frame& frame) {
       frame.type == FrameType::GetStatus || frame.type == FrameType::Subscribe || frame.type == FrameType::Attach;
   const auto done = carry_out(connection, frame);
   if (!done.ok()) return connection.refuse(done.error());
-  if (!is_input && !answers_itself) connection.send(FrameType::Done);
+  if (is_input || answers_itself) return;
+  const bool is_counted = frame.type == FrameType::Signal && connection.role == Role::Owner;
+  connection.send(FrameType::Done, is_counted ? workload::encode_progress(progress()) : "");
 }
 
 Result<> Shim::carry_out(Connection& connection, const Frame& frame) {
@@ -103,6 +105,7 @@ Result<> Shim::carry_out(Connection& connection, const Frame& frame) {
 }
 
 Result<> Shim::send_signal(Connection& connection, int number) {
+  if (connection.role == Role::Owner) ++signals_taken_;
   if (connection.role == Role::Owner && asks_to_end(number)) step(EndAsked{});
   if (finished_) return {};
   const auto& target = connection.role == Role::Exec ? connection.exec : main_;
@@ -125,13 +128,21 @@ Result<> Shim::attach(Connection& connection, const workload::Attach& attach) {
   return {};
 }
 
+workload::Progress Shim::progress() const {
+  return {
+      .life = life_number_, .output = output_ ? output_->end() : 0, .input = input_.taken, .signals = signals_taken_};
+}
+
 void Shim::go_on(Connection& owner, const std::optional<workload::Progress>& had) {
   owner_expected_until_.reset();
   if (!output_) output_.emplace();
-  uint64_t start = output_->end();
-  if (had) start = had->life == life_number_ ? std::clamp(had->output, output_->begin(), start) : output_->begin();
-  owner.send(FrameType::Done,
-             workload::encode_progress({.life = life_number_, .output = start, .input = input_taken_}));
+  // The input of another may have ended; this one's goes to the next run at the latest.
+  const bool is_another = !had || had->life != life_number_;
+  if (is_another) input_.end = Input::End::Open;
+  workload::Progress now = progress();
+  uint64_t& start = now.output;
+  if (had) start = is_another ? output_->begin() : std::clamp(had->output, output_->begin(), start);
+  owner.send(FrameType::Done, workload::encode_progress(now));
   for (const Frame& frame : output_->since(start)) owner.send(frame.type, frame.payload);
 }
 
@@ -159,23 +170,35 @@ Result<> Shim::take_input(Connection& connection, const Frame& frame) {
   if (connection.role != Role::Owner && connection.role != Role::Exec) {
     return error(Code::Denied, "only its owner gives a workload input");
   }
-  if (connection.role == Role::Owner) {
-    input_taken_ += frame.payload.size();
-    if (!spec_.command.terminal && spec_.command.input == workload::Stdin::Null) return {};
+  Input& input = input_of(connection);
+  if (input.pending.size() + frame.payload.size() > kMostInputBytes) {
+    connection.refuse(error(Code::Limit, "more input than there is room for"));
+    connection.leave();
+    return {};
   }
+  input.taken += frame.payload.size();
   // Between two runs there is no terminal that would make a signal of a key.
   const bool waits = connection.role == Role::Owner && life_.state() == RunState::Backoff && spec_.command.terminal;
   if (waits && has_end_key(frame.payload)) {
     step(EndAsked{});
     return {};
   }
-  Input& input = connection.role == Role::Owner ? input_ : connection.input;
   if (frame.type == FrameType::StdinEnd) {
     end_input(input);
   } else {
     append_input(input, frame.payload);
   }
   return {};
+}
+
+// Once half of its room is free again, so that little is said and it needn't wait.
+void Shim::invite_input(Connection& connection) {
+  if (!connection.is_paced()) return;
+  const uint64_t up_to = input_of(connection).up_to();
+  if (up_to - connection.invited < kMostInputBytes / 2) return;
+  connection.invited = up_to;
+  connection.send(FrameType::StdinUpTo, workload::encode_up_to(up_to));
+  connection.flush();
 }
 
 void Shim::remove_closed() {

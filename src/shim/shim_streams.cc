@@ -42,14 +42,15 @@ Got read_chunk(os::Fd& from, Chunk& chunk, std::string_view& bytes) {
 
 FrameType frame_of(Stream stream) { return stream == Stream::Stdout ? FrameType::Stdout : FrameType::Stderr; }
 
-int input_of(const OurStdio& stdio) { return stdio.terminal.valid() ? stdio.out.get() : stdio.in.get(); }
-
 }  // namespace
 
 void Shim::watch(Poll& poll) {
   poll.readable(signals_.get(), [this] { read_signals(); });
   if (main_) watch_workload(poll);
-  for (auto& [id, connection] : connections_) watch_connection(poll, connection);
+  for (auto& [id, connection] : connections_) {
+    invite_input(connection);
+    watch_connection(poll, connection);
+  }
   // The last: it may remove connections, to make room.
   poll.readable(place_.listener.get(), [this] { accept_client(); });
 }
@@ -69,17 +70,13 @@ void Shim::watch_workload(Poll& poll) {
       });
     }
   }
-  if (input_.has_work() && input_of(main_->stdio) >= 0) {
-    poll.writable(input_of(main_->stdio), [this] {
-      if (main_) pass_on(input_, main_->stdio);
-    });
-  }
+  pass_on(input_, main_->stdio);
+  if (input_.has_work()) poll.writable(input_fd(main_->stdio), [] {});
 }
 
 void Shim::watch_connection(Poll& poll, Connection& connection) {
   if (connection.has_output()) poll.writable(connection.fd(), [&] { connection.flush(); });
-  const bool is_waiting_for_input = (connection.role == Role::Owner && input_.is_full()) || connection.input.is_full();
-  if (connection.is_leaving() || is_waiting_for_input) {
+  if (connection.is_leaving()) {
     poll.gone(connection.fd(), [&] { connection.close(); });
   } else {
     poll.readable(connection.fd(), [this, &connection] {
@@ -101,11 +98,8 @@ void Shim::watch_connection(Poll& poll, Connection& connection) {
       });
     }
   }
-  if (connection.input.has_work() && input_of(stdio) >= 0) {
-    poll.writable(input_of(stdio), [&] {
-      if (connection.exec) pass_on(connection.input, connection.exec->stdio);
-    });
-  }
+  pass_on(connection.input, stdio);
+  if (connection.input.has_work()) poll.writable(input_fd(stdio), [] {});
 }
 
 void Shim::read_output(os::Fd& from, Stream stream) {

@@ -569,6 +569,31 @@ TEST_F(ShimTest, TheOwnerMissesNothingAndGivesInput) {
   EXPECT_EQ(output.err, "done\n");
 }
 
+// Sends input as far as there is room for it.
+class Sender {
+ public:
+  Sender(ShimClient& client, std::string_view text) : client_(client), text_(text) {}
+
+  void take(const Frame& frame) {
+    if (frame.type != FrameType::StdinUpTo) return;
+    const size_t end = std::min<uint64_t>(text_.size(), parse_up_to(frame.payload).value());
+    for (; at_ < end; at_ += std::min(kStreamChunkBytes, end - at_)) {
+      client_.send(FrameType::Stdin, text_.substr(at_, std::min(kStreamChunkBytes, end - at_)));
+    }
+    if (at_ == text_.size()) client_.send(FrameType::StdinEnd);
+  }
+  // Until nobody makes room any more.
+  void send_all_that_fits() {
+    while (const auto frame = client_.wait(200ms)) take(*frame);
+  }
+  size_t sent() const { return at_; }
+
+ private:
+  ShimClient& client_;
+  std::string_view text_;
+  size_t at_ = 0;
+};
+
 TEST_F(ShimTest, ManyMegabytesGoThroughWhole) {
   constexpr size_t kBytes = 8 << 20;
   spec_.command = {.argv = {"cat"}, .input = Stdin::Pipe};
@@ -576,9 +601,11 @@ TEST_F(ShimTest, ManyMegabytesGoThroughWhole) {
   auto client = start(kOwner);
   std::string sent, got;
   for (size_t i = 0; i < kBytes / 8; ++i) sent += fmt::format("{:07}\n", i);
-  for (size_t at = 0; at < sent.size(); at += 30'000) client.send(FrameType::Stdin, sent.substr(at, 30'000));
-  client.send(FrameType::StdinEnd);
-  got = read_all(client).out;
+  Sender sender(client, sent);
+  for (auto frame = client.wait(kPatience); frame.ok(); frame = client.wait(kPatience)) {
+    sender.take(*frame);
+    if (frame->type == FrameType::Stdout) got += frame->payload;
+  }
   EXPECT_EQ(got.size(), sent.size());
   EXPECT_TRUE(got == sent);
 }
@@ -688,6 +715,23 @@ TEST_F(ShimReturnTest, AnOwnerWhoComesBackGoesOnWhereItWas) {
   EXPECT_EQ(read_status(directory_)->exit, (Exit{.code = 4}));
 }
 
+TEST_F(ShimReturnTest, AnOwnerWhoComesBackIsToldHowManyOfItsSignalsWereTaken) {
+  run_script("trap 'echo got' USR1; echo ready; while :; do sleep 0.01; done");
+  Progress had;
+  {
+    auto owner = start(kOwner);
+    had = progress_of(owner);
+    read_until(owner, "ready\n");
+    owner.send(FrameType::Signal, encode_signal(SIGUSR1));
+    EXPECT_EQ(progress_of(owner), (Progress{.life = had.life, .output = 6, .signals = 1}));
+    owner.send(FrameType::Signal, encode_signal(SIGUSR1));
+    ASSERT_TRUE(owner.flush().ok());
+  }
+  auto other = connect();
+  ASSERT_TRUE(ask(other, FrameType::Signal, encode_signal(SIGUSR1)).ok());
+  EXPECT_EQ(come_back(had).progress.signals, 2u);
+}
+
 TEST_F(ShimReturnTest, TheEndWaitsForAnOwnerWhoIsAwayForAMoment) {
   run_script(wait_line() + "echo last; exit 6");
   { auto owner = start(kOwner); }
@@ -726,6 +770,23 @@ TEST_F(ShimReturnTest, WhoWasToEndBeforeDoesntWaitForTheOwner) {
   EXPECT_LT(os::now_boot() - asked, 5s);
 }
 
+TEST_F(ShimReturnTest, AnotherOwnerGivesInputAlthoughTheLastOnesHasEnded) {
+  spec_.restart = {.policy = RestartPolicy::OnFailure, .first = 1h, .longest = 1h};
+  run_script("cat; exit 1");
+  spec_.command.input = Stdin::Pipe;
+  {
+    auto first = start(kOwner);
+    first.send(FrameType::Stdin, "old\n");
+    first.send(FrameType::StdinEnd);
+    wait_for(first, RunState::Backoff);
+  }
+  auto [owner, progress] = come_back({});
+  EXPECT_EQ(progress.input, 4u);
+  ASSERT_TRUE(ask(owner, FrameType::Restart).ok());
+  owner.send(FrameType::Stdin, "new\n");
+  EXPECT_EQ(read_until(owner, "new\n"), "new\n");
+}
+
 TEST_F(ShimReturnTest, AnotherShimBeginsAgain) {
   run_script("echo new; " + wait_line() + "cat");
   auto first = start();
@@ -735,9 +796,10 @@ TEST_F(ShimReturnTest, AnotherShimBeginsAgain) {
   EXPECT_EQ(progress.output, 0u);
   EXPECT_EQ(progress.input, 0u);
   // Its command takes no input: what an owner sends is for nobody, and holds nothing up.
-  for (int i = 0; i < 20; ++i) owner.send(FrameType::Stdin, std::string(30'000, 'x'));
-  owner.send(FrameType::GetStatus);
-  EXPECT_EQ(wait_for(owner, RunState::Running).state, RunState::Running);
+  const std::string much(1 << 20, 'x');
+  Sender sender(owner, much);
+  sender.send_all_that_fits();
+  EXPECT_EQ(sender.sent(), much.size());
   let_go_on();
   EXPECT_EQ(wait_for(owner, RunState::Exited).exit, (Exit{.code = 0}));
 }
@@ -775,16 +837,72 @@ TEST_F(ShimReturnTest, WhatWasNotKeptIsTold) {
   EXPECT_GE(all.size() - progress.output, kMostBacklogBytes - 2 * kStreamChunkBytes);
 }
 
-TEST_F(ShimTest, AnOwnerWhoseInputNobodyReadsMayLeave) {
+TEST_F(ShimTest, InputThatHasEndedHasEndedForEveryRun) {
+  spec_.restart = {.policy = RestartPolicy::OnFailure, .first = 1ms, .longest = 1ms};
+  run_script("cat; echo >>" + directory_ + "/runs; test $(wc -l <" + directory_ + "/runs) = 3");
+  spec_.command.input = Stdin::Pipe;
+  auto first = kOwner;
+  first.push_back({FrameType::Stdin, "once\n"});
+  first.push_back({FrameType::StdinEnd, ""});
+  auto owner = start(first);
+  EXPECT_EQ(read_all(owner).out, "once\n");
+  EXPECT_EQ(read_status(directory_)->restarts, 2);
+}
+
+TEST_F(ShimTest, WhatARunDoesNotReadIsForNobodyAndTheNextReadsOn) {
+  spec_.restart = {.policy = RestartPolicy::OnFailure, .first = 1ms};
+  const std::string go = directory_ + "/go";
+  run_script("if test -e " + go + "; then echo again; exec cat; fi; exec <&-; echo closed; while ! test -e " + go +
+             "; do sleep 0.02; done; exit 1");
+  spec_.command.input = Stdin::Pipe;
+  auto owner = start(kOwner);
+  read_until(owner, "closed\n");
+  owner.send(FrameType::Stdin, "lost\n");
+  owner.send(FrameType::GetStatus);
+  wait_for(owner, RunState::Running);
+  std::ofstream(go) << "now";
+  read_until(owner, "again\n");
+  owner.send(FrameType::Stdin, "kept\n");
+  owner.send(FrameType::StdinEnd);
+  EXPECT_EQ(read_all(owner).out, "kept\n");
+}
+
+TEST_F(ShimTest, ASignalOvertakesInputThatNobodyReads) {
+  spec_.command = {.argv = {"sleep", "1000"}, .input = Stdin::Pipe};
+  auto owner = start(kOwner);
+  const std::string much(1 << 20, 'x');
+  Sender sender(owner, much);
+  sender.send_all_that_fits();
+  EXPECT_GE(sender.sent(), 64u * 1024);
+  EXPECT_LT(sender.sent(), much.size());
+  owner.send(FrameType::Signal, encode_signal(SIGINT));
+  EXPECT_EQ(wait_for(owner, RunState::Exited).exit, (Exit{.code = 130, .signal = SIGINT}));
+}
+
+TEST_F(ShimTest, ASignalToACommandInsideOvertakesInputToo) {
+  run_script("exec sleep 1000");
+  auto keeper = start();
+  wait_for(keeper, RunState::Running);
+  auto client = connect();
+  client.send(FrameType::Exec, encode_command({.argv = {"sleep", "1000"}, .input = Stdin::Pipe}));
+  const std::string much(1 << 20, 'x');
+  Sender sender(client, much);
+  sender.send_all_that_fits();
+  EXPECT_GE(sender.sent(), 64u * 1024);
+  client.send(FrameType::Signal, encode_signal(SIGTERM));
+  EXPECT_EQ(read_all(client).exit, (Exit{.code = 143, .signal = SIGTERM}));
+}
+
+TEST_F(ShimTest, MoreInputThanThereIsRoomForIsRefused) {
   spec_.command = {.argv = {"sleep", "1000"}, .input = Stdin::Pipe};
   {
     auto owner = start(kOwner);
     wait_for(owner, RunState::Running);
-    for (int i = 0; i < 100; ++i) owner.send(FrameType::Stdin, std::string(30'000, 'x'));
-    ASSERT_TRUE(owner.flush().ok());
-    EXPECT_TRUE(owner.wants_write());
-    auto other = connect();
-    EXPECT_EQ(ask(other, FrameType::Attach, encode_attach({.as = AttachAs::Owner})).error().code, base::Code::Conflict);
+    for (int i = 0; i < 20; ++i) owner.send(FrameType::Stdin, std::string(30'000, 'x'));
+    auto frame = owner.wait(kPatience);
+    while (frame.ok() && frame->type != FrameType::Refused) frame = owner.wait(kPatience);
+    ASSERT_TRUE(frame.ok());
+    EXPECT_EQ(parse_refusal(frame->payload).code, base::Code::Limit);
   }
   EXPECT_TRUE(eventually([&] {
     auto again = connect();
@@ -1068,6 +1186,23 @@ TEST_F(ShimTest, ClientsThatStallOrLieHoldNothingUp) {
   EXPECT_EQ(next_status(honest).state, RunState::Running);
   EXPECT_EQ(liar.wait(kPatience)->type, FrameType::Refused);
   EXPECT_EQ(liar.wait(kPatience).error().code, base::Code::Unavailable);
+}
+
+TEST_F(ShimTest, WhoAsksAndNeverReadsIsLetGo) {
+  run_script("exec sleep 1000");
+  auto client = start();
+  wait_for(client, RunState::Running);
+  auto deaf = connect();
+  uint64_t asked = 0;
+  Result<> sent;
+  for (; sent.ok() && asked < 1'000'000; sent = deaf.flush()) {
+    if (!deaf.wants_write()) deaf.send(FrameType::GetStatus);
+    ++asked;
+  }
+  ASSERT_FALSE(sent.ok());
+  auto honest = connect();
+  honest.send(FrameType::GetStatus);
+  EXPECT_EQ(next_status(honest).state, RunState::Running);
 }
 
 TEST_F(ShimTest, ConnectionsAreLimitedAndTheNextIsTold) {

@@ -19,10 +19,13 @@ inline constexpr size_t kBacklogFrameBytes = 64;
 
 class Backlog {
  public:
+  explicit Backlog(uint64_t begin = 0) : end_(begin) {}
+
   // Bytes of a stream: Stdin, Stdout or Stderr.
   void append(FrameType stream, std::string_view bytes);
 
-  // Positions count the bytes of all streams together, from the first one ever.
+  // Positions count the bytes of all streams together, from the first one ever
+  // (or as many before it as it was told).
   uint64_t begin() const { return end_ - held_; }
   uint64_t end() const { return end_; }
 
@@ -32,7 +35,7 @@ class Backlog {
  private:
   std::deque<Frame> frames_;
   size_t held_ = 0;  // bytes in them
-  uint64_t end_ = 0;
+  uint64_t end_;
 };
 
 }  // namespace weft::workload

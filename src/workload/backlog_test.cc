@@ -29,6 +29,14 @@ TEST(Backlog, GivesWhatCameAfterAPosition) {
   EXPECT_TRUE(backlog.since(UINT64_MAX).empty());
 }
 
+TEST(Backlog, MayBeginInTheMiddle) {
+  Backlog backlog(7);
+  backlog.append(FrameType::Stdin, "one");
+  EXPECT_EQ(backlog.begin(), 7u);
+  EXPECT_EQ(backlog.end(), 10u);
+  EXPECT_EQ(text_of(backlog.since(8)), "ne");
+}
+
 TEST(Backlog, HoldsTheNewest) {
   Backlog backlog;
   std::string all;

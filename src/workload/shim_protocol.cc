@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kHeaderBytes = 5;
 constexpr uint64_t kMostGraceMillis = 24ull * 3'600'000;
 
-bool is_type(uint8_t number) { return (number >= 1 && number <= 10) || (number >= 64 && number <= 70); }
+bool is_type(uint8_t number) { return (number >= 1 && number <= 10) || (number >= 64 && number <= 71); }
 
 uint32_t read_length(std::string_view bytes) {
   uint32_t length = 0;
@@ -39,6 +39,7 @@ void append_lines(std::string& text, const Progress& progress) {
   append_line(text, "life", std::to_string(progress.life));
   append_line(text, "output", std::to_string(progress.output));
   append_line(text, "input", std::to_string(progress.input));
+  append_line(text, "signals", std::to_string(progress.signals));
 }
 
 // All of it, or nothing.
@@ -46,7 +47,8 @@ Result<std::optional<Progress>> find_progress(const std::vector<Line>& lines) {
   if (!TRY(find_value(lines, "life"))) return std::optional<Progress>();
   return std::optional(Progress{.life = TRY(number(lines, "life", 0, UINT64_MAX)),
                                 .output = TRY(number(lines, "output", 0, UINT64_MAX)),
-                                .input = TRY(number(lines, "input", 0, UINT64_MAX))});
+                                .input = TRY(number(lines, "input", 0, UINT64_MAX)),
+                                .signals = TRY(number(lines, "signals", 0, UINT64_MAX))});
 }
 
 Result<> read_refusal(Error& refusal, std::string_view payload) {
@@ -108,6 +110,16 @@ std::string encode_progress(const Progress& progress) {
 
 Result<std::optional<Progress>> parse_progress(std::string_view payload) {
   return find_progress(TRY(parse_lines(payload)));
+}
+
+std::string encode_up_to(uint64_t input) {
+  std::string text;
+  append_line(text, "input", std::to_string(input));
+  return text;
+}
+
+Result<uint64_t> parse_up_to(std::string_view payload) {
+  return number(TRY(parse_lines(payload)), "input", 0, UINT64_MAX);
 }
 
 std::string encode_grace(std::optional<base::Duration> grace) {

@@ -8,12 +8,13 @@
 // A request is answered by Done, StatusIs or Refused, in order. A connection
 // may Subscribe, and become one of two streams: Attach (the workload's own
 // input and output) or Exec (a further command inside it, which ends with
-// Exited). What is sent while the shim waits to pass Stdin on is read later:
-// a signal that must overtake input goes over another connection.
+// Exited). The shim reads whatever comes at once; a stream's input comes only as far
+// as it has said (StdinUpTo), which is less than it has room for. So a signal waits
+// for nothing, even if the command never reads.
 //
 // An owner whose connection broke (weftd passes it on, and may restart) attaches again
 // and goes on where it was: it says how much output it has had, and is told how much
-// of its input was taken. Another shim of the same workload begins again.
+// of its input and how many of its signals were taken. Another shim of the same workload begins again.
 //
 // A viewer that reads too slowly is dropped. The owner's and an exec's output
 // is never lost: while they don't read, the command waits as on any pipe.
@@ -37,22 +38,23 @@ enum class FrameType : uint8_t {
   GetStatus = 1,  // -> StatusIs
   Subscribe = 2,  // -> StatusIs, now and after every change
   Signal = 3,     // "signal N", to the exec's command on its stream, else to the workload's -> Done;
-                  // INT, TERM, HUP or QUIT of its owner: it isn't started again
+                  // INT, TERM, HUP or QUIT of its owner: it isn't started again; to the owner -> Done with a Progress
   Stop = 4,       // ["grace_ms N"] -> Done: it will end, with or without its consent
   Restart = 5,    // ["grace_ms N"] -> Done: stop and start, or start now if it waits in backoff
   Attach = 6,     // "as owner|viewer", [a Progress] -> Done with a Progress, then Stdout and Stderr
   Exec = 7,       // a command's lines -> Done, then Stdout, Stderr, Exited
-  Stdin = 8,      // bytes, from the owner or the exec's client
+  Stdin = 8,      // bytes, from the owner or the exec's client; more than there is room for: Refused, and the end
   StdinEnd = 9,
   Resize = 10,  // "terminal ROWS COLUMNS"
   // from the shim
   StatusIs = 64,  // a Status
   Done = 65,
-  Refused = 66,  // "code CODE", "what TEXT"
-  Stdout = 67,   // bytes
-  Stderr = 68,   // bytes
-  Exited = 69,   // "code N", "signal N"
-  Dropped = 70,  // the viewer was too slow; the connection ends
+  Refused = 66,    // "code CODE", "what TEXT"
+  Stdout = 67,     // bytes
+  Stderr = 68,     // bytes
+  Exited = 69,     // "code N", "signal N"
+  Dropped = 70,    // the viewer was too slow; the connection ends
+  StdinUpTo = 71,  // "input N": the bytes of input that may have been sent by now, counted as in Progress
 };
 
 struct Frame {
@@ -81,12 +83,13 @@ class FrameReader {
 
 enum class AttachAs { Viewer, Owner };
 
-// How far an owner has come, "life L", "output N", "input N": the bytes that went
-// before what comes now, those of Stdout and Stderr counted together.
+// How far an owner has come, "life L", "output N", "input N", "signals N": the bytes and
+// Signals that went before what comes now, Stdout and Stderr counted together.
 struct Progress {
   uint64_t life = 0;  // another for each shim; 0: of none yet
   uint64_t output = 0;
   uint64_t input = 0;
+  uint64_t signals = 0;
   bool operator==(const Progress&) const = default;
 };
 
@@ -101,6 +104,8 @@ Result<Attach> parse_attach(std::string_view payload);
 std::string encode_progress(const Progress& progress);
 // Nothing: a shim that is older than this, and can't go on where it was.
 Result<std::optional<Progress>> parse_progress(std::string_view payload);
+std::string encode_up_to(uint64_t input);
+Result<uint64_t> parse_up_to(std::string_view payload);
 std::string encode_grace(std::optional<base::Duration> grace);
 Result<std::optional<base::Duration>> parse_grace(std::string_view payload);
 std::string encode_signal(int signal);

@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       CHECK(payload.size() <= kMostFrameBytes);
       (void)parse_attach(payload);
       (void)parse_progress(payload);
+      (void)parse_up_to(payload);
       (void)parse_grace(payload);
       (void)parse_signal(payload);
       (void)parse_resize(payload);

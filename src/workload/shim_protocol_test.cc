@@ -55,12 +55,13 @@ TEST(ShimProtocol, AnUnknownTypeIsRefused) {
 
 TEST(ShimProtocol, PayloadsParseBack) {
   for (const Attach& attach : {Attach{.as = AttachAs::Owner}, Attach{.as = AttachAs::Viewer}, Attach{.had = Progress{}},
-                               Attach{.had = Progress{1, UINT64_MAX, 2}}}) {
+                               Attach{.had = Progress{1, UINT64_MAX, 2, 3}}}) {
     EXPECT_EQ(*parse_attach(encode_attach(attach)), attach);
   }
-  EXPECT_EQ(*parse_progress(encode_progress({.life = 3, .output = 7, .input = UINT64_MAX})),
-            (Progress{3, 7, UINT64_MAX}));
+  EXPECT_EQ(*parse_progress(encode_progress({.life = 3, .output = 7, .input = UINT64_MAX, .signals = 1})),
+            (Progress{3, 7, UINT64_MAX, 1}));
   EXPECT_EQ(*parse_progress(""), std::nullopt);
+  EXPECT_EQ(*parse_up_to(encode_up_to(UINT64_MAX)), UINT64_MAX);
   EXPECT_EQ(*parse_grace(encode_grace(1500ms)), 1500ms);
   EXPECT_EQ(*parse_grace(encode_grace({})), std::nullopt);
   EXPECT_EQ(*parse_signal(encode_signal(9)), 9);
@@ -83,8 +84,9 @@ TEST(ShimProtocol, WrongPayloadsAreRefused) {
   EXPECT_FALSE(parse_signal("signal 9\nsignal 9\n").ok());
   EXPECT_FALSE(parse_attach("as root\n").ok());
   EXPECT_FALSE(parse_attach("").ok());
-  EXPECT_FALSE(parse_attach("as owner\nlife 1\noutput -1\ninput 0\n").ok());
-  EXPECT_FALSE(parse_progress("life 1\noutput 1\n").ok());
+  EXPECT_FALSE(parse_attach("as owner\nlife 1\noutput -1\ninput 0\nsignals 0\n").ok());
+  EXPECT_FALSE(parse_progress("life 1\noutput 1\ninput 1\n").ok());
+  EXPECT_FALSE(parse_up_to("").ok());
   EXPECT_FALSE(parse_grace("grace_ms -1\n").ok());
   EXPECT_FALSE(parse_resize("terminal 1\n").ok());
   EXPECT_FALSE(parse_resize("terminal 1 65536\n").ok());

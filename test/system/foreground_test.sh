@@ -22,6 +22,10 @@ count_of() { weft ps --all -o name | wc -l; }
 gone() { [ "$(count_of)" = 1 ]; } # the machine itself
 runs() { [ "$(state_of "$1")" = "$2" ]; }
 is_ready() { grep -q ready <<<"$(weft logs "$1")"; }
+# is_idle PID, ended PID: weft, which waits for something; and which is over
+is_idle() { local read; read=$(read_by "$1"); sleep 0.2; [ "$read" -gt 0 ] && [ "$read" = "$(read_by "$1")" ]; }
+read_by() { awk '/^rchar/ {print $2}' "/proc/$1/io"; }
+ended() { [ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 stubborn=(bash -c 'trap "sleep 1; exit 3" TERM; echo ready; while :; do sleep 0.05; done')
 
 all_of_it() {
@@ -32,6 +36,17 @@ all_of_it() {
   [ ! -s /run/err ] || fail "it says: $(cat /run/err)"
   until_true "$patience" gone || fail "it runs on: $(weft ps --all)"
 
+  echo '# a signal overtakes input that nobody reads'
+  weft run --rm --name deaf --restart no -- sleep 1000 </dev/zero &
+  local deaf=$!
+  until_true "$patience" runs deaf running || fail "it doesn't run: $(weft ps --all)"
+  until_true "$patience" is_idle "$deaf" || fail 'its input is read without end'
+  kill -INT "$deaf"
+  until_true "$patience" ended "$deaf" || fail 'the signal waits behind the input'
+  local code=0
+  wait "$deaf" || code=$?
+  [ "$code" = 130 ] || fail "interrupted it ended with $code"
+
   echo '# a signal means stop, whatever the policy'
   ended_with 124 timeout 5 weft run --name again --restart on-failure -- sh -c 'exit 1'
   runs again exited || fail "it goes on: $(weft ps --all)"
@@ -40,7 +55,7 @@ all_of_it() {
   local loop=$!
   until_true "$patience" runs loop running || fail "it doesn't run: $(weft ps --all)"
   kill -INT "$loop"
-  local code=0
+  code=0
   wait "$loop" || code=$?
   [ "$code" = 130 ] || fail "interrupted it ended with $code"
   runs loop exited || fail "it was started again: $(weft ps --all)"
@@ -99,6 +114,58 @@ killed_meanwhile() {
   [ "$code" = 9 ] || fail "it ended with $code: $(cat /run/err)"
   [ "$(cat /run/out)" = $'first\nlast' ] || fail "it wrote: $(cat /run/out)"
   until_true "$patience" gone || fail "something is left: $(weft ps --all)"
+
+  echo '# a terminal meanwhile'
+  mkfifo /run/keys
+  script -qefc 'weft run --rm --restart no -- sh -c "echo in \$((6 * 7)); read x; echo got \$x; exec sleep 1000"' \
+    /run/typed </run/keys >/dev/null 2>&1 &
+  local typing=$!
+  exec 7>/run/keys
+  until_true "$patience" grep -q 'in 42' /run/typed || fail "it says nothing: $(cat /run/typed)"
+  kill_weftd KILL
+  until_true "$patience" grep -q 'runs on' /run/typed || fail "it doesn't notice: $(cat /run/typed)"
+  start_weftd
+  until_true "$patience" grep -q 'attached to .* again' /run/typed || fail "it isn't back: $(cat /run/typed)"
+  echo words >&7
+  until_true "$patience" grep -q 'got words' /run/typed || fail "it isn't heard: $(cat /run/typed)"
+  printf '\003' >&7
+  code=0
+  wait "$typing" || code=$?
+  exec 7>&-
+  [ "$code" = 130 ] || fail "by ^C it ended with $code: $(cat /run/typed)"
+  until_true "$patience" gone || fail "something is left: $(weft ps --all)"
+
+  local policy
+  for policy in on-failure always; do started_again_meanwhile "$policy"; done
+}
+
+# Of which each run takes a line of input; and a signal is its end, as without a restart of weftd.
+started_again_meanwhile() {
+  echo "# started again meanwhile, $1"
+  mkdir /run/again
+  mkfifo /run/again/input
+  weft run --name again --restart "$1" -- sh -c 'read line; echo "a run with $line"
+    test "$line" != last || exec sleep 1000; exit 1' </run/again/input >/run/again/out 2>/run/err &
+  local weft=$! code=0
+  exec 7>/run/again/input
+  echo first >&7
+  until_true "$patience" grep -q first /run/again/out || fail "it says nothing: $(cat /run/err)"
+  kill_weftd KILL
+  until_true "$patience" grep -q 'restarts 1' /run/weft/w/*/status || fail "it wasn't: $(cat /run/weft/w/*/status)"
+  start_weftd
+  echo second >&7
+  until_true "$patience" grep -q second /run/again/out || fail "it isn't heard: $(cat /run/err)"
+  until_true "$patience" grep -q 'restarts 2' /run/weft/w/*/status || fail "it isn't started again: $(cat /run/err)"
+  echo last >&7
+  until_true "$patience" grep -q last /run/again/out || fail "it isn't heard: $(cat /run/err)"
+  kill -INT "$weft"
+  wait "$weft" || code=$?
+  exec 7>&-
+  [ "$code" = 130 ] || fail "interrupted it ended with $code: $(cat /run/err)"
+  [ "$(cat /run/again/out)" = $'a run with first\na run with second\na run with last' ] || fail "it wrote: $(cat /run/again/out)"
+  runs again exited || fail "it was started again: $(weft ps --all)"
+  weft rm again
+  rm -r /run/again
 }
 
 start_weftd
