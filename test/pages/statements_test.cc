@@ -92,7 +92,7 @@ TEST(VpcContract, TheTestsExist) {
   for (const Statement& each : statements()) ids.insert(each.family + "-" + std::to_string(each.number));
   for (const auto& [id, names] : rows()) {
     EXPECT_TRUE(ids.contains(id)) << id;
-    if (names == std::vector<std::string>{"none", "yet"}) continue;
+    EXPECT_FALSE(names.empty()) << id;
     for (const std::string& name : names) EXPECT_TRUE(known.contains(name)) << id << ": there is no test " << name;
   }
 }
