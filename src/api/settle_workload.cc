@@ -7,6 +7,7 @@
 #include "api/settle.h"
 #include "api/settle_text.h"
 #include "base/text.h"
+#include "workload/spec.h"
 
 namespace weft::api {
 
@@ -45,9 +46,19 @@ Result<model::Limits> take_limits(const v1::WorkloadSpec& spec) {
   model::Limits limits;
   if (!spec.memory().empty()) limits.memory = TRY(base::parse_size(spec.memory()).in_field("memory"));
   if (!spec.cpus().empty()) limits.milli_cpus = TRY(parse_cpus(spec.cpus()).in_field("cpus"));
-  if (spec.has_pids() && spec.pids() == 0) return refusal(Code::Usage, "pids", "0 is not a number of processes");
+  if (spec.has_pids() && (spec.pids() == 0 || spec.pids() > workload::kMostPids)) {
+    return refusal(Code::Usage, "pids",
+                   fmt::format("{} is not a number of processes from 1 to {}", spec.pids(), workload::kMostPids));
+  }
   limits.pids = spec.pids();
   return limits;
+}
+
+// What the parent of the workload would refuse is refused before it is agreed.
+Result<> check_command(const model::Workload& workload) {
+  if (workload.command.empty()) return {};  // which the model refuses
+  return workload::validate(
+      {.argv = workload.command, .env = workload.env, .user = workload.user, .workdir = workload.workdir});
 }
 
 // Weft doesn't start what runs in an external namespace: it can't limit it either.
@@ -77,6 +88,7 @@ Result<> fill(model::Workload& workload, const v1::WorkloadSpec& spec, model::Ke
   workload.env.assign(spec.env().begin(), spec.env().end());
   workload.user = spec.user();
   workload.workdir = spec.workdir();
+  if (!spec.external()) TRY_VOID(check_command(workload));
   workload.limits = TRY(take_limits(spec));
   workload.restart = static_cast<model::Restart>(spec.restart());
   workload.wanted = static_cast<model::Wanted>(spec.wanted());
