@@ -209,16 +209,6 @@ Result<> settle_interfaces(Draft& draft, const model::Workload& workload, const 
 
 }  // namespace
 
-Result<> check_machine_room(const Draft& draft, const model::MachineId& machine) {
-  const auto& all = draft.around().state.all<model::Tni>();
-  if (all.size() < model::kMostTnisPerMachine) return {};
-  size_t count = 0;
-  for (const auto& [id, tni] : all) count += tni.machine == machine;
-  if (count < model::kMostTnisPerMachine) return {};
-  return refusal(Code::Limit, "machine", fmt::format("a machine has at most {} TNIs", model::kMostTnisPerMachine),
-                 machine.text);
-}
-
 Result<model::WorkloadId> settle_workload(Draft& draft, std::string name, const v1::WorkloadSpec& spec,
                                           model::Keep keep, IfThere policy) {
   const model::MachineId machine = draft.around().machine;
@@ -228,7 +218,6 @@ Result<model::WorkloadId> settle_workload(Draft& draft, std::string name, const 
   if (there && there->kind == model::WorkloadKind::Machine) {
     return refusal(Code::Conflict, "name", fmt::format("{} is the machine itself", name), there->id.text);
   }
-  if (!there) TRY_VOID(check_machine_room(draft, machine));
   model::Workload workload = there.value_or(model::Workload{});
   if (!there) {
     workload.id = draft.make_id<model::Workload>();
