@@ -9,6 +9,7 @@ readonly state=/var/lib/weft
 readonly run=/run/weft
 readonly pid_file=$run/dev.pid
 readonly log=$state/dev.log # where it is, everything in $state was made by `up`
+readonly netns_marker=$run/dev.netns # there was no /run/netns before
 readonly example=examples/two-tier.yaml
 
 bold='' plain=''
@@ -56,6 +57,7 @@ start() {
   else
     mkdir -p "$state" "$run"
     chmod 0750 "$state"
+    [ -e /run/netns ] || touch "$netns_marker"
     setsid "$bin/weftd" </dev/null >>"$log" 2>&1 &
     echo $! >"$pid_file"
   fi
@@ -106,8 +108,15 @@ up() {
   refuse_foreign
   start
   weft apply -f "$example" >/dev/null
+  weft start database web stranger >/dev/null # whatever became of them since the last time
   tour
   next
+}
+
+# The directory of names is the first one's who makes a namespace. Whoever uses it now keeps it.
+drop_netns_directory() {
+  [ -d /run/netns ] && [ -z "$(ls -A /run/netns)" ] || return 0
+  umount /run/netns && rmdir /run/netns || echo 'dev: /run/netns stays: somebody uses it' >&2
 }
 
 has_ended() { [ -z "$(our_pid)" ]; }
@@ -127,8 +136,11 @@ down() {
   fi
   stop
   [ -x "$bin/weftd" ] || die 'weftd is not built any more: run ./dev build, then ./dev down again'
+  local made_netns=''
+  [ ! -e "$netns_marker" ] || made_netns=yes
   "$bin/weftd" --remove >>"$log" 2>&1 || die "not everything could be removed:
 $(tail -n 20 "$log")"
+  [ -z "$made_netns" ] || drop_netns_directory
   rm -rf "$run" "$state"
 }
 

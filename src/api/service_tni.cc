@@ -55,7 +55,6 @@ Result<> attach_to(Draft& draft, const model::Tni& tni, const std::string& name)
                  .field = "workload",
                  .holder = workload.id.text};
   }
-  TRY_VOID(check_machine_room(draft, workload.machine));
   model::Tni moved = tni;
   moved.lifetime = model::Lifetime::Own;  // it isn't where it was made for
   attach(draft, std::move(moved), workload, free_device(draft, workload.id));

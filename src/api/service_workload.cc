@@ -215,7 +215,7 @@ Pending await_wanted(Dispatch& dispatch, const Caller&, const v1::GetRequest& re
 
 Result<std::unique_ptr<MessageStream>> logs(const Asked& asked, const v1::WorkloadLogsRequest& request) {
   LogQuery query;
-  query.workload = TRY(resolve_workload(asked.draft, request.name()).in_field("name"));
+  query.workload = TRY(our_process(asked.draft, request.name())).id;
   query.follow = request.follow();
   if (request.has_tail()) query.tail = request.tail();
   auto lines = TRY(asked.backend.logs(query));

@@ -153,6 +153,12 @@ TEST_F(WorkloadTest, RefusesBadRuns) {
       {R"({"command":["a"],"cpus":"-1"})", Code::Usage, "cpus"},
       {R"({"command":["a"],"pids":-1})", Code::Usage, "pids"},
       {R"({"command":["a"],"pids":0})", Code::Usage, "pids"},
+      // Nothing is left to the parent of the workload to refuse, once it is agreed.
+      {R"({"command":["a"],"pids":4194305})", Code::Usage, "pids"},
+      {R"({"command":["a"],"cpus":"0.009"})", Code::Usage, "cpus"},
+      {R"({"command":["a"],"cpus":"1000.001"})", Code::Usage, "cpus"},
+      {R"({"command":["a"],"user":"a2345678901234567890123456789012345678901234567890123456789012345"})", Code::Usage,
+       "user"},
       {R"({"command":["a"],"publish":["80"]})", Code::Usage, "publish[0]"},
       {R"({"command":["a"],"publish":["1:1","80:0"]})", Code::Usage, "publish[1]"},
       {R"({"command":["a"],"publish":["80:80/sctp"]})", Code::Usage, "publish[0]"},
@@ -178,6 +184,8 @@ TEST_F(WorkloadTest, RefusesBadRuns) {
     EXPECT_EQ(told.code, each.code) << each.request << told.what;
     EXPECT_EQ(told.field, each.field) << each.request << told.what;
   }
+  call("Workloads/Run", R"({"command":["a"],"pids":4194304,"cpus":"1000"})");
+  call("Workloads/Run", R"({"command":["a"],"pids":1,"cpus":"0.01"})");
 }
 
 TEST_F(WorkloadTest, StopsStartsAndRestarts) {
@@ -246,6 +254,18 @@ TEST_F(WorkloadTest, WhatMayRunIsNotTakenForOver) {
   call("Workloads/Remove", R"({"name":"space"})");
   call("Workloads/Remove", R"({"name":"web","force":true})");
   EXPECT_EQ(refused("Workloads/Get", R"({"name":"web"})").code, Code::NotFound);
+}
+
+TEST_F(WorkloadTest, WhatIsExternalHasNoLog) {
+  call("Workloads/Run", R"({"name":"space","external":true})");
+  const Caller caller{.role = Role::Admin, .actor = "uid:0"};
+  const Method* method = *dispatch_->find("Workloads/Logs", caller);
+  v1::WorkloadLogsRequest request;
+  request.set_name("space");
+  const auto outcome = std::get<Streaming>(method->run)(caller, request);
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_EQ(outcome.error().code, Code::Conflict);
+  EXPECT_TRUE(outcome.error().what.starts_with("workload space is external")) << outcome.error().what;
 }
 
 TEST_F(WorkloadTest, ListsWhatRunsOrAll) {

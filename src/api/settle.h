@@ -46,8 +46,6 @@ template <class T>
 const T* find_named(const Draft& draft, const std::string& scope, const std::string& name);
 void put_open_egress(Draft& draft, const model::GroupId& group);
 Result<model::Peer> take_peer(Draft& draft, const std::string& text, const Scope& scope);
-// A machine has at most so many interfaces.
-Result<> check_machine_room(const Draft& draft, const model::MachineId& machine);
 Result<model::SubnetId> resolve_subnet_or_default(const Draft& draft, std::string_view text);
 model::FlowTimeouts merge(const v1::FlowTimeouts& named, const model::FlowTimeouts& usual);
 void attach(Draft& draft, model::Tni tni, const model::Workload& workload, uint32_t device);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "workload/spec.h"
 
 namespace weft::api {
 
@@ -104,10 +105,10 @@ std::string to_text(const model::Publication& publication) {
 
 Result<uint32_t> parse_cpus(std::string_view text) {
   const auto refuse = [&] {
-    return error(Code::Usage, "{} is not a number of processors such as 2 or 0.5, at most 4096", printable(text));
+    return error(Code::Usage, "{} is not a number of processors such as 2 or 0.5, from 0.01 to 1000", printable(text));
   };
   const size_t point = text.find('.');
-  const auto whole = base::parse_number(text.substr(0, point), 0, 4096);
+  const auto whole = base::parse_number(text.substr(0, point), 0, workload::kMostCpuMillis / 1000);
   if (!whole.ok()) return refuse();
   uint64_t milli = *whole * 1000;
   if (point != std::string_view::npos) {
@@ -118,7 +119,7 @@ Result<uint32_t> parse_cpus(std::string_view text) {
     digits.resize(3, '0');
     milli += static_cast<uint64_t>((digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0'));
   }
-  if (milli == 0) return refuse();
+  if (milli < workload::kLeastCpuMillis || milli > workload::kMostCpuMillis) return refuse();
   return static_cast<uint32_t>(milli);
 }
 

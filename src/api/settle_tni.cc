@@ -46,18 +46,6 @@ model::FlowTimeouts merge(const v1::FlowTimeouts& named, const model::FlowTimeou
           .other = or_usual(named.other(), usual.other)};
 }
 
-Result<> check_room(const Draft& draft, const model::VpcId& vpc) {
-  const auto& all = draft.around().state.all<model::Tni>();
-  if (all.size() < model::kMostTnis) return {};
-  size_t count = 0;
-  for (const auto& [id, tni] : all) count += tni.vpc == vpc;
-  if (count < model::kMostTnis) return {};
-  return Error{.code = Code::Limit,
-               .what = fmt::format("a VPC has at most {} TNIs", model::kMostTnis),
-               .field = "subnet",
-               .holder = vpc.text};
-}
-
 Result<model::SubnetId> resolve_subnet_or_default(const Draft& draft, std::string_view text) {
   if (!text.empty()) return resolve_subnet(draft, text);
   const auto vpc = TRY(resolve_vpc_or_default(draft, ""));
@@ -69,7 +57,6 @@ Result<model::TniId> settle_tni(Draft& draft, const std::string& name, const v1:
   const model::Tni* found = find_named<model::Tni>(draft, subnet.vpc.text, name);
   const auto there = found != nullptr ? std::optional(*found) : std::nullopt;
   const model::Tni* kept = there && there->subnet == subnet.id ? &*there : nullptr;
-  if (!there) TRY_VOID(check_room(draft, subnet.vpc));
   model::Tni tni = there.value_or(model::Tni{});
   if (!there) {
     tni.id = draft.make_id<model::Tni>();

@@ -7,6 +7,7 @@
 #include "api/settle.h"
 #include "api/settle_text.h"
 #include "base/text.h"
+#include "workload/spec.h"
 
 namespace weft::api {
 
@@ -45,9 +46,19 @@ Result<model::Limits> take_limits(const v1::WorkloadSpec& spec) {
   model::Limits limits;
   if (!spec.memory().empty()) limits.memory = TRY(base::parse_size(spec.memory()).in_field("memory"));
   if (!spec.cpus().empty()) limits.milli_cpus = TRY(parse_cpus(spec.cpus()).in_field("cpus"));
-  if (spec.has_pids() && spec.pids() == 0) return refusal(Code::Usage, "pids", "0 is not a number of processes");
+  if (spec.has_pids() && (spec.pids() == 0 || spec.pids() > workload::kMostPids)) {
+    return refusal(Code::Usage, "pids",
+                   fmt::format("{} is not a number of processes from 1 to {}", spec.pids(), workload::kMostPids));
+  }
   limits.pids = spec.pids();
   return limits;
+}
+
+// What the parent of the workload would refuse is refused before it is agreed.
+Result<> check_command(const model::Workload& workload) {
+  if (workload.command.empty()) return {};  // which the model refuses
+  return workload::validate(
+      {.argv = workload.command, .env = workload.env, .user = workload.user, .workdir = workload.workdir});
 }
 
 // Weft doesn't start what runs in an external namespace: it can't limit it either.
@@ -77,6 +88,7 @@ Result<> fill(model::Workload& workload, const v1::WorkloadSpec& spec, model::Ke
   workload.env.assign(spec.env().begin(), spec.env().end());
   workload.user = spec.user();
   workload.workdir = spec.workdir();
+  if (!spec.external()) TRY_VOID(check_command(workload));
   workload.limits = TRY(take_limits(spec));
   workload.restart = static_cast<model::Restart>(spec.restart());
   workload.wanted = static_cast<model::Wanted>(spec.wanted());
@@ -197,16 +209,6 @@ Result<> settle_interfaces(Draft& draft, const model::Workload& workload, const 
 
 }  // namespace
 
-Result<> check_machine_room(const Draft& draft, const model::MachineId& machine) {
-  const auto& all = draft.around().state.all<model::Tni>();
-  if (all.size() < model::kMostTnisPerMachine) return {};
-  size_t count = 0;
-  for (const auto& [id, tni] : all) count += tni.machine == machine;
-  if (count < model::kMostTnisPerMachine) return {};
-  return refusal(Code::Limit, "machine", fmt::format("a machine has at most {} TNIs", model::kMostTnisPerMachine),
-                 machine.text);
-}
-
 Result<model::WorkloadId> settle_workload(Draft& draft, std::string name, const v1::WorkloadSpec& spec,
                                           model::Keep keep, IfThere policy) {
   const model::MachineId machine = draft.around().machine;
@@ -216,7 +218,6 @@ Result<model::WorkloadId> settle_workload(Draft& draft, std::string name, const 
   if (there && there->kind == model::WorkloadKind::Machine) {
     return refusal(Code::Conflict, "name", fmt::format("{} is the machine itself", name), there->id.text);
   }
-  if (!there) TRY_VOID(check_machine_room(draft, machine));
   model::Workload workload = there.value_or(model::Workload{});
   if (!there) {
     workload.id = draft.make_id<model::Workload>();

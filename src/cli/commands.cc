@@ -114,7 +114,8 @@ bool is_for_later(std::string_view first_word) {
 bool applies(const Flag& global, const Command& command) {
   const bool writes = command.effect == Effect::Write || command.effect == Effect::Remove;
   if (global.name == "dry-run" || global.name == "wait") return writes;
-  if (global.name == "yes") return command.effect == Effect::Remove;
+  // `rm` never asks, as with docker; to say so all the same is no mistake.
+  if (global.name == "yes") return command.effect == Effect::Remove || command.name == "rm";
   if (global.name == "consistent" || global.name == "timeout") return command.effect == Effect::Read;
   if (global.name == "socket" || global.name == "context") return command.effect != Effect::Local;
   return true;

@@ -1,6 +1,7 @@
 #include "cli/parse.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/text.h"
 #include "cli/nearest.h"
@@ -14,6 +15,16 @@ using base::printable;
 namespace {
 
 std::string shown(const Flag& flag) { return "--" + std::string(flag.name); }
+
+// What an error calls the place that is wrong: the request's field, or the word that
+// stands for it where nothing is sent.
+std::string place_of(const Flag& flag) { return flag.field == "-" ? std::string(flag.name) : field_of(flag); }
+std::string place_of(const Argument& argument) {
+  if (argument.field != "-") return std::string(argument.field);
+  std::string name(argument.name);
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return name;
+}
 
 Shape shape_of(const Flag& flag) {
   return {.kind = flag.kind, .choices = flag.kind == Kind::Choice ? flag.choices : ""};
@@ -53,6 +64,15 @@ class Reader {
   Given given_;
 };
 
+// Why a global flag means nothing for a command, see applies().
+std::string_view why_not(const Flag& global) {
+  if (global.name == "dry-run" || global.name == "wait") return "changes nothing";
+  if (global.name == "yes") return "doesn't ask";
+  if (global.name == "timeout") return "changes something: --wait says how long that may take";
+  if (global.name == "consistent") return "isn't a command that only reads";
+  return "doesn't need weftd";
+}
+
 Error Reader::unknown(std::string_view name) const {
   const auto& later = command().later;
   if (name == "endpoint" || std::find(later.begin(), later.end(), name) != later.end()) {
@@ -61,7 +81,7 @@ Error Reader::unknown(std::string_view name) const {
   std::vector<std::string_view> known;
   for (const auto* flags : {&command().flags, &global_flags()}) {
     for (const Flag& flag : *flags) {
-      if (flag.name == name) return error(Code::Usage, "--{}: `weft {}` changes nothing", name, command().name);
+      if (flag.name == name) return error(Code::Usage, "--{}: `weft {}` {}", name, command().name, why_not(flag));
       if (find_flag(command(), flag.name)) known.push_back(flag.name);
     }
   }
@@ -69,7 +89,7 @@ Error Reader::unknown(std::string_view name) const {
 }
 
 Result<> Reader::add(const Flag& flag, std::string_view value) {
-  TRY_VOID(check_value(shape_of(flag), value).within(shown(flag)).in_field(field_of(flag)));
+  TRY_VOID(check_value(shape_of(flag), value).within(shown(flag)).in_field(place_of(flag)));
   auto& values = given_.flags[flag.name];
   if (flag.kind == Kind::Switch) {
     values = {"true"};
@@ -77,7 +97,7 @@ Result<> Reader::add(const Flag& flag, std::string_view value) {
   }
   if (flag.count == Count::One && !values.empty()) {
     return error(Code::Usage, "{}: two values: {} and {}", shown(flag), printable(values.front()), printable(value))
-        .in_field(field_of(flag));
+        .in_field(place_of(flag));
   }
   if (values.size() >= kMostValues) return error(Code::Usage, "{}: more than {} values", shown(flag), kMostValues);
   values.emplace_back(value);
@@ -86,7 +106,7 @@ Result<> Reader::add(const Flag& flag, std::string_view value) {
 
 Result<std::string> Reader::next_value(const Flag& flag) {
   const bool there = at_ < words_.size() && !words_[at_].starts_with("--");
-  if (!there) return error(Code::Usage, "{}: needs a value, {}", shown(flag), flag.value).in_field(field_of(flag));
+  if (!there) return error(Code::Usage, "{}: needs a value, {}", shown(flag), flag.value).in_field(place_of(flag));
   return words_[at_++];
 }
 
@@ -161,7 +181,7 @@ Result<> Reader::place_words() {
   for (const Argument& argument : command().arguments) {
     const size_t most = argument.count == Count::One ? 1 : plain_.size();
     for (size_t i = 0; i < most && next < plain_.size(); ++i, ++next) {
-      TRY_VOID(check_value(shape_of(argument), plain_[next]).within(argument.name).in_field(argument.field));
+      TRY_VOID(check_value(shape_of(argument), plain_[next]).within(argument.name).in_field(place_of(argument)));
       given_.arguments[argument.name].push_back(plain_[next]);
     }
     const auto& values = given_.arguments[argument.name];
@@ -189,7 +209,7 @@ Result<> Reader::check_needs() const {
   for (const Flag& flag : command().flags) {
     if (flag.need != Need::Required || given_.has(flag.name) || is_in_name(flag)) continue;
     const std::string or_so = flag.said == Said::InName ? fmt::format(" ({}/NAME says it, too)", flag.value) : "";
-    return error(Code::Usage, "{} is missing{}", shown(flag), or_so).in_field(field_of(flag));
+    return error(Code::Usage, "{} is missing{}", shown(flag), or_so).in_field(place_of(flag));
   }
   return {};
 }
@@ -248,7 +268,8 @@ std::string Given::flag(std::string_view name) const {
 Result<Parsed> parse(const std::vector<std::string>& words, const Variables& variables) {
   const Split split = TRY(split_command(words));
   if (split.command) return Reader(*split.command, split.rest).read(variables).within(split.name);
-  if (split.name.empty() || asks_for_help(split.rest)) return Parsed(HelpWanted{split.name});
+  if (words.empty() || asks_for_help(split.rest)) return Parsed(HelpWanted{split.name});
+  if (split.name.empty()) return error(Code::Usage, "flags alone: which command? (weft --help lists them)");
   return error(Code::Usage, "{}: which command of it? (weft {} --help lists them)", split.name, split.name);
 }
 

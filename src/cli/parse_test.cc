@@ -144,6 +144,13 @@ TEST(Parse, Refusals) {
       {{"ps", "-x"}, "'-x': no such flag"},
       {{"ps", "--all=yes"}, "--all: takes no value"},
       {{"ps", "--dry-run"}, "--dry-run: `weft ps` changes nothing"},
+      {{"stop", "x", "--timeout", "5s"}, "--timeout: `weft stop` changes something: --wait says"},
+      {{"stop", "x", "--consistent"}, "--consistent: `weft stop` isn't a command that only reads"},
+      {{"sg", "create", "x", "--yes"}, "--yes: `weft sg create` doesn't ask"},
+      {{"completion", "bash", "--socket", "/x"}, "--socket: `weft completion` doesn't need weftd"},
+      {{"--socket", "/a"}, "flags alone: which command?"},
+      {{"--socket"}, "flags alone: which command?"},
+      {{"-o", "json"}, "flags alone: which command?"},
       {{"ps", "-o", "xml"}, "--output: 'xml' is neither table, wide, json, yaml nor name"},
       {{"sg", "allow", "g", "in", "all", "sg:a", "--for", "soon"}, "--for: 'soon' is not a duration"},
       {{"sg", "allow", "g", "in", "all", "sg:a", "--for", "1h", "--until", "2030-01-01T00:00:00Z"},
@@ -190,6 +197,15 @@ TEST(Parse, TheFieldIsNamed) {
   const auto parsed = parse_words({"run", "--memory", "lots", "x"});
   ASSERT_FALSE(parsed.ok());
   EXPECT_EQ(parsed.error().field, "memory");
+}
+
+TEST(Parse, WhatIsNeverSentHasANameToo) {
+  EXPECT_EQ(parse_words({"completion", "tcsh"}).error().field, "shell");
+  EXPECT_EQ(parse_words({"ps", "-o", "xml"}).error().field, "output");
+}
+
+TEST(Parse, RemovingWorkloadsNeverAsksAndMayBeTold) {
+  EXPECT_EQ(request_of({"rm", "--force", "--yes", "web"}), Json({{"name", "web"}, {"force", true}}));
 }
 
 TEST(Parse, HelpOfEachLevel) {

@@ -111,6 +111,7 @@ Result<Changes> State::apply(const Command& command) {
   const PolicySize policy_before = policy_size();
   Changes changes = TRY(carry_out(command));
   auto fits = check(changes);
+  if (fits.ok()) fits = check_room(changes);
   if (fits.ok()) fits = check_budget(policy_before);
   if (!fits.ok()) {
     undo(changes);
@@ -184,6 +185,36 @@ void State::rest(const Changes& changes, base::WallTime since) {
 
 void State::undo(const Changes& changes) {
   for (auto it = changes.rbegin(); it != changes.rend(); ++it) set({.before = it->after, .after = it->before});
+}
+
+// A VPC and a machine have room for so many TNIs, however many come at once.
+Result<> State::check_room(const Changes& changes) const {
+  std::map<VpcId, int64_t> more_in;
+  std::map<MachineId, int64_t> more_on;
+  const auto add = [&](const std::optional<Object>& object, int64_t step) {
+    const auto* tni = object ? std::get_if<Tni>(&*object) : nullptr;
+    if (tni == nullptr) return;
+    more_in[tni->vpc] += step;
+    if (!tni->machine.empty()) more_on[tni->machine] += step;
+  };
+  for (const Change& change : changes) {
+    add(change.before, -1);
+    add(change.after, 1);
+  }
+  const auto check = [](const auto& more, const auto& has, int64_t most, std::string_view who,
+                        std::string_view field) -> Result<> {
+    for (const auto& [id, step] : more) {
+      const auto found = has.find(id);
+      if (step <= 0 || found == has.end() || found->second <= most) continue;
+      return Error{.code = Code::Limit,
+                   .what = fmt::format("{} has at most {} TNIs", who, most),
+                   .field = std::string(field),
+                   .holder = id.text};
+    }
+    return {};
+  };
+  TRY_VOID(check(more_in, tnis_in_, int64_t{kMostTnis}, "a VPC", "subnet"));
+  return check(more_on, tnis_on_, int64_t{kMostTnisPerMachine}, "a machine", "machine");
 }
 
 // What there is too much of already may become less step by step.
@@ -272,6 +303,9 @@ void State::index(const Object& object, Step step) {
           }
         }
         if constexpr (std::is_same_v<T, Tni>) {
+          const int64_t one = step == Step::Add ? 1 : -1;
+          if ((tnis_in_[o.vpc] += one) == 0) tnis_in_.erase(o.vpc);
+          if (!o.machine.empty() && (tnis_on_[o.machine] += one) == 0) tnis_on_.erase(o.machine);
           member(tnis_of_subnet_, o.subnet, o.id);
           if (!o.workload.empty()) member(tnis_of_workload_, o.workload, o.id);
           for (const GroupId& group : o.groups) member(tnis_of_group_, group, o.id);

@@ -140,6 +140,7 @@ class State {
   Result<Changes> carry_out(const Command& command);
   Result<> check(const Changes& changes) const;
   Result<> check_budget(const PolicySize& before) const;
+  Result<> check_room(const Changes& changes) const;
   void rest(const Changes& changes, base::WallTime since);
   Result<> check(const Change& change) const;
   Result<> check_name(const Object& object) const;
@@ -155,6 +156,8 @@ class State {
   std::map<GroupId, std::set<TniId>> tnis_of_group_;
   std::map<SubnetId, std::set<TniId>> tnis_of_subnet_;
   std::map<WorkloadId, std::set<TniId>> tnis_of_workload_;
+  std::map<VpcId, int64_t> tnis_in_;
+  std::map<MachineId, int64_t> tnis_on_;  // attached there
   std::map<VpcId, std::set<SubnetId>> subnets_of_;
   std::map<VpcId, std::set<GroupId>> groups_of_;
   std::map<SubnetId, std::set<BlockId>> blocks_of_;

@@ -31,6 +31,10 @@ struct Stop {
   bool operator==(const Stop&) const = default;
 };
 
+// What limits may be. The kernel gives no less of a processor, and has no more numbers of processes.
+inline constexpr uint64_t kLeastCpuMillis = 10, kMostCpuMillis = 1'000'000;
+inline constexpr uint64_t kMostPids = 4'194'304;
+
 // Absent: no limit.
 struct Limits {
   std::optional<uint64_t> memory_bytes;

@@ -61,5 +61,96 @@ TEST_F(Limits, LIM_1_PrefixesOfAList) {
   expect_limit(put({list}));
 }
 
+// However many come at once: the last one too many refuses them all.
+class ManyTnis : public Limits {
+ protected:
+  ManyTnis() {
+    add_vpc("wide", {"10.0.0.0/16", "10.1.0.0/16"});
+    expect_accepted(subnet("a", "10.0.0.0/16", "", "wide"));
+    expect_accepted(subnet("b", "10.1.0.0/16", "", "wide"));
+  }
+  // Number `i` of the VPC.
+  Tni nth(uint32_t i) const {
+    Tni many = tni("n" + std::to_string(i), "10.0.0.4", i < 50'001 ? "a" : "b", "wide");
+    many.ip = net::Address::v4((10u << 24) + (i < 50'001 ? 4 + i : (1u << 16) + 4 + i - 50'001));
+    many.machine = {};
+    return many;
+  }
+  Workload nth_workload(uint32_t i) const { return workload("w" + std::to_string(i)); }
+  Tni nth_attached(uint32_t i) const {
+    Tni many = attached(nth(i), "w" + std::to_string(i));
+    many.machine = id_named<MachineId>("m");
+    return many;
+  }
+};
+
+TEST_F(ManyTnis, LIM_1_TnisOfAVpc) {
+  std::vector<Object> all;
+  for (uint32_t i = 0; i < kMostTnis; ++i) all.emplace_back(nth(i));
+  std::vector<Object> too_many = all;
+  too_many.emplace_back(nth(kMostTnis));
+  expect_limit(put(std::move(too_many)));
+  ASSERT_TRUE(put(std::move(all)).ok());
+  expect_limit(put({nth(kMostTnis)}));
+  expect_accepted(tni("elsewhere", "10.20.1.7"));
+}
+
+TEST_F(ManyTnis, LIM_1_TnisOfAMachine) {
+  std::vector<Object> all;
+  for (uint32_t i = 0; i < kMostTnisPerMachine; ++i) {
+    all.emplace_back(nth_workload(i));
+    all.emplace_back(nth_attached(i));
+  }
+  std::vector<Object> too_many = all;
+  too_many.emplace_back(nth_workload(kMostTnisPerMachine));
+  too_many.emplace_back(nth_attached(kMostTnisPerMachine));
+  expect_limit(put(std::move(too_many)));
+  ASSERT_TRUE(put(std::move(all)).ok());
+  expect_accepted(nth_workload(kMostTnisPerMachine));
+  expect_limit(put({nth_attached(kMostTnisPerMachine)}));
+  // What is attached to nothing takes no room, and what moves only changes its place.
+  expect_accepted(nth(kMostTnisPerMachine));
+  Tni moved = attached(nth_attached(7), "w" + std::to_string(kMostTnisPerMachine));
+  moved.epoch = 2;
+  expect_accepted(moved);
+}
+
+TEST_F(Limits, LIM_1_FurtherAddressesOfATni) {
+  Tni many = tni("many", "10.20.1.7");
+  for (int i = 0; i < 64; ++i) many.secondary.push_back(address("10.20.1." + std::to_string(10 + i)));
+  expect_accepted(many);
+  many.secondary.push_back(address("10.20.1.100"));
+  expect_limit(put({many}));
+}
+
+TEST_F(Limits, LIM_1_PublishedPortsOfAWorkload) {
+  Workload open = workload("open");
+  for (uint16_t i = 0; i < 128; ++i)
+    open.publish.push_back({.port = static_cast<uint16_t>(1000 + i), .target_port = 80});
+  expect_accepted(open);
+  open.publish.push_back({.port = 2000, .target_port = 80});
+  expect_limit(put({open}));
+}
+
+TEST_F(Limits, LIM_1_WordsOfACommandAndOfAnEnvironment) {
+  Workload wordy = workload("wordy");
+  wordy.kind = WorkloadKind::Process;
+  wordy.command.assign(4096, "a");
+  wordy.env.assign(4096, "A=b");
+  expect_accepted(wordy);
+  Workload more = wordy;
+  more.command.emplace_back("a");
+  expect_limit(put({more}));
+  more = wordy;
+  more.env.emplace_back("A=b");
+  expect_limit(put({more}));
+  // A word counts its end, as in execve.
+  more.command = {std::string((128 << 10) - 1, 'a')};
+  more.env.clear();
+  expect_accepted(more);
+  more.command.front() += 'a';
+  expect_limit(put({more}));
+}
+
 }  // namespace
 }  // namespace weft::model

@@ -43,3 +43,12 @@ diff -u /run/work/processes-before /run/work/processes-after || fail 'processes 
 start_weftd
 first_runs() { grep -qxF 'sleep 1000' <<<"$(ps -e -o args=)"; }
 until_true "$patience" first_runs || fail "what is always to run doesn't come back: $(weft ps --all)"
+
+# With weftd there, a line is enough. The machine, which is in the list, stays.
+line=$(sed -n '/^## Ending everything/,/^ends all workloads/s/^    //p' "$here/../../docs/operations.md")
+[ -n "$line" ] || fail 'the short way is not documented'
+bash -c "$line" >/run/work/line 2>&1 || true
+[ "$(weft ps --all -o name)" = machine ] || fail "workloads are left: $(weft ps --all; cat /run/work/line)"
+grep -qF 'machine is the machine itself' /run/work/line || fail "it says of the machine: $(cat /run/work/line)"
+none_run() { ! ps -e -o args= | grep -qE '^sleep 100[012]$'; }
+until_true 20 none_run || fail "processes are left: $(ps -e -o args=)"

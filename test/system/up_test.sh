@@ -45,3 +45,28 @@ until_true 10 same || { diff -u "$work/before" "$work/after" >&2 || true; fail '
 processes >"$work/processes-after"
 diff -u "$work/processes-before" "$work/processes-after" || fail 'down left processes'
 "$up" down >/dev/null || fail 'a second down fails'
+
+# On a machine that never had a named namespace, and through a power cycle: what the
+# kernel held is gone, the state is there.
+kernel_forgets() {
+  local pid name
+  kill -KILL "$(cat /run/weft/dev.pid)"
+  for pid in $(sed -n 's/^shim //p' /run/weft/w/*/status); do kill -KILL "$pid"; done
+  for name in $(ip netns list | sed -nE 's/^(weft[^ ]*).*/\1/p'); do ip netns delete "$name"; done
+  nft delete table inet weft
+  umount /run/weft/bpf
+  rm -rf /run/weft
+  no_namespaces
+}
+no_namespaces() { umount /run/netns && rmdir /run/netns; }
+ip netns delete outside
+no_namespaces || fail 'somebody has a named namespace'
+up_into "$work/fourth"
+weft stop stranger >/dev/null
+up_into "$work/stopped"
+kernel_forgets
+up_into "$work/fifth"
+grep -q '{"INCR":1}' "$work/fifth" || fail "the application doesn't reach the database after a restart: $(cat "$work/fifth")"
+grep -q 'ingress-denied' "$work/fifth" || fail "the third process isn't denied after a restart: $(cat "$work/fifth")"
+"$up" down >"$work/down" 2>&1 || fail "down failed: $(cat "$work/down")"
+[ ! -e /run/netns ] || fail "down left /run/netns: $(ls -A /run/netns)"
