@@ -1,6 +1,7 @@
 #include "bench/paths.h"
 
 #include "api/allocate.h"
+#include "model/border.h"
 #include "os/clock.h"
 #include "os/netns.h"
 #include "os/process.h"
@@ -152,7 +153,9 @@ Result<> Fabric::found(const Size& size) {
     put(Group{.id = groups_.back(), .name = "g" + std::to_string(i), .vpc = vpc_});
   }
   put(Machine{.id = machine_, .name = "m"});
-  put(Vpc{.id = vpc_, .name = "v", .cidrs = {*net::Prefix::parse("10.80.0.0/16")}, .default_group = groups_.front()});
+  Vpc vpc{.id = vpc_, .name = "v", .cidrs = {*net::Prefix::parse("10.80.0.0/16")}, .default_group = groups_.front()};
+  for (Object& object : begin_border(vpc, [&] { return rng_.next(); })) put(std::move(object));
+  put(vpc);
   put(Subnet{.id = subnet_, .name = "s", .vpc = vpc_, .cidr = *net::Prefix::parse("10.80.0.0/16")});
   // The rule that lets the load pass, and others that it must be found among.
   put(Rule{.id = RuleId::make(rng_),

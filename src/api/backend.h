@@ -71,13 +71,13 @@ struct TraceStep {
   std::string step;
   Verdict verdict = Verdict::Allow;
   std::string what;
-  model::RuleId rule;  // empty: none
+  std::string rule;  // id of a group's or an ACL's; empty: none
 };
 
 struct Trace {
   Verdict verdict = Verdict::Allow;
   std::string reason;
-  model::RuleId rule;
+  std::string rule;
   std::vector<TraceStep> steps;
   // What the data path's own program said. It judges what a TNI sends, and what a gateway
   // brings; what gateways do around it nobody was asked.
@@ -96,7 +96,7 @@ struct FlowRecord {
   base::WallTime time;
   Verdict verdict = Verdict::Allow;
   std::string reason;
-  model::RuleId rule;
+  std::string rule;
   model::TniId tni;
   model::Direction direction = model::Direction::In;
   uint8_t protocol = 0;
@@ -212,6 +212,8 @@ class Backend {
   virtual Result<std::unique_ptr<Stream<FlowRecord>>> flows(const FlowQuery& query) = 0;
   virtual Result<std::unique_ptr<Stream<Event>>> events(const EventQuery& query) = 0;
   virtual uint64_t flows_of(const model::RuleId& rule) const = 0;  // that it let in
+  // Directions of flows that it decided.
+  virtual uint64_t flows_of(const model::AclRuleId& rule) const = 0;
   virtual TniCounters counters(const model::TniId& tni) const = 0;
   virtual std::vector<Problem> problems() const = 0;
   virtual std::vector<Check> doctor() = 0;

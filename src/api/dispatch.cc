@@ -63,6 +63,7 @@ Result<const Method*> Dispatch::find(std::string_view name, const Caller& caller
 std::unique_ptr<Dispatch> make_dispatch(Backend& backend) {
   auto dispatch = std::make_unique<Dispatch>(backend);
   add_networks(*dispatch);
+  add_borders(*dispatch);
   add_groups(*dispatch);
   add_tnis(*dispatch);
   add_workloads(*dispatch);

@@ -5,9 +5,11 @@
 
 #include "api/testing.h"
 #include "weft/v1/access.pb.h"
+#include "weft/v1/acl.pb.h"
 #include "weft/v1/diagnosis.pb.h"
 #include "weft/v1/file.pb.h"
 #include "weft/v1/group.pb.h"
+#include "weft/v1/route.pb.h"
 #include "weft/v1/tni.pb.h"
 #include "weft/v1/vpc.pb.h"
 #include "weft/v1/workload.pb.h"
@@ -20,8 +22,9 @@ namespace pb = google::protobuf;
 
 std::vector<const pb::FileDescriptor*> service_files() {
   std::vector<const pb::FileDescriptor*> files;
-  for (const auto* message : {v1::VpcItem::descriptor(), v1::GroupItem::descriptor(), v1::TniItem::descriptor(),
-                              v1::WorkloadItem::descriptor(), v1::File::descriptor(), v1::Problem::descriptor()}) {
+  for (const auto* message :
+       {v1::VpcItem::descriptor(), v1::RouteItem::descriptor(), v1::AclItem::descriptor(), v1::GroupItem::descriptor(),
+        v1::TniItem::descriptor(), v1::WorkloadItem::descriptor(), v1::File::descriptor(), v1::Problem::descriptor()}) {
     files.push_back(message->file());
   }
   return files;

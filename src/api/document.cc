@@ -16,7 +16,7 @@ using schema::Json;
 
 namespace {
 
-constexpr std::string_view kKinds = "vpc, subnet, sg, pl, tni, workload";
+constexpr std::string_view kKinds = "vpc, pl, table, acl, subnet, sg, tni, workload";
 
 Result<std::string> text_field(const Json& tree, const char* field) {
   const auto found = tree.find(field);
@@ -33,7 +33,6 @@ Error not_yet(std::string_view word, std::string field) {
 }
 
 std::span<const std::string_view> later_fields(const v1::VpcSpec&) { return kLaterOfVpc; }
-std::span<const std::string_view> later_fields(const v1::SubnetSpec&) { return kLaterOfSubnet; }
 std::span<const std::string_view> later_fields(const v1::TniSpec&) { return kLaterOfTni; }
 std::span<const std::string_view> later_fields(const v1::WorkloadSpec&) { return kLaterOfWorkload; }
 std::span<const std::string_view> later_fields(const google::protobuf::Message&) { return {}; }
@@ -79,6 +78,8 @@ Result<> add_document(const std::string& file, const schema::YamlDocument& docum
   const std::string where = fmt::format("{}: {} {}", place, kind, printable(name));
   const auto add_to = [&](auto& list) { return add(tree, where, name, list).within(where); };
   if (kind == "vpc") return add_to(into.vpcs);
+  if (kind == "table") return add_to(into.tables);
+  if (kind == "acl") return add_to(into.acls);
   if (kind == "subnet") return add_to(into.subnets);
   if (kind == "sg") return add_to(into.groups);
   if (kind == "pl") return add_to(into.prefix_lists);
@@ -121,6 +122,24 @@ class Application {
 
   Result<> operator()(const Document<v1::VpcSpec>& d) {
     return note(settle_vpc(draft_, d.name, d.spec, IfThere::Change));
+  }
+  Result<> tables(const Document<v1::VpcSpec>& d) {
+    return settle_tables_of_vpc(draft_, TRY(resolve_vpc(draft_, d.name)), d.spec);
+  }
+  Result<> operator()(const Document<v1::RouteTableSpec>& d) {
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    return note(settle_table(draft_, placed.name, placed.spec));
+  }
+  Result<> routes(const Document<v1::RouteTableSpec>& d) {
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    const auto table = TRY(settle_table(draft_, placed.name, placed.spec));
+    return settle_routes(draft_, table, placed.spec);
+  }
+  Result<> operator()(const Document<v1::AclSpec>& d) {
+    const auto placed = TRY(place(draft_, d.name, d.spec));
+    const auto acl = settle_acl(draft_, placed.name, placed.spec);
+    TRY_VOID(note(acl));
+    return settle_acl_rules(draft_, *acl, placed.spec);
   }
   Result<> operator()(const Document<v1::PrefixListSpec>& d) {
     return note(settle_prefix_list(draft_, d.name, d.spec, IfThere::Change));
@@ -174,11 +193,16 @@ Result<> apply(const Documents& documents, Draft& draft) {
   const auto settle = [&](const auto& document) { return application(document); };
   TRY_VOID(for_each(documents.vpcs, settle));
   TRY_VOID(for_each(documents.prefix_lists, settle));
+  TRY_VOID(for_each(documents.tables, settle));
+  TRY_VOID(for_each(documents.acls, settle));
+  TRY_VOID(for_each(documents.vpcs, [&](const auto& document) { return application.tables(document); }));
   TRY_VOID(for_each(documents.subnets, settle));
   TRY_VOID(for_each(documents.groups, settle));
   // Rules name groups that may stand further down.
   TRY_VOID(for_each(documents.groups, [&](const auto& document) { return application.rules(document); }));
   TRY_VOID(for_each(documents.tnis, settle));
+  // Routes lead to interfaces.
+  TRY_VOID(for_each(documents.tables, [&](const auto& document) { return application.routes(document); }));
   return for_each(documents.workloads, settle);
 }
 

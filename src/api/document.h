@@ -19,6 +19,8 @@ struct Document {
 
 struct Documents {
   std::vector<Document<v1::VpcSpec>> vpcs;
+  std::vector<Document<v1::RouteTableSpec>> tables;
+  std::vector<Document<v1::AclSpec>> acls;
   std::vector<Document<v1::SubnetSpec>> subnets;
   std::vector<Document<v1::GroupSpec>> groups;
   std::vector<Document<v1::PrefixListSpec>> prefix_lists;

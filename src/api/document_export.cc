@@ -5,6 +5,7 @@
 #include "api/resolve.h"
 #include "api/settle_text.h"
 #include "api/view.h"
+#include "model/border.h"
 #include "schema/text.h"
 
 namespace weft::api {
@@ -35,11 +36,45 @@ std::string text6_of(const std::optional<T>& value, const model::Vpc& vpc) {
   return value && is_random ? "auto" : text_or_none(value);
 }
 
-v1::VpcSpec spec_of(const model::Vpc& vpc) {
+v1::VpcSpec spec_of(const model::State& state, const model::Vpc& vpc) {
   v1::VpcSpec spec;
   for (const net::Prefix& range : vpc.cidrs) spec.add_cidrs(range.text());
   spec.set_cidr6(text6_of(vpc.cidr6, vpc));
   spec.set_internet(static_cast<v1::Internet>(vpc.internet));
+  spec.set_egress_only(static_cast<v1::Internet>(vpc.egress_only));
+  spec.set_main_table(state.get(vpc.main_table).name);
+  if (!vpc.gateway_table.empty()) spec.set_gateway_table(state.get(vpc.gateway_table).name);
+  return spec;
+}
+
+v1::RouteTableSpec spec_of(const model::State& state, const model::RouteTable& table) {
+  v1::RouteTableSpec spec;
+  spec.set_vpc(state.get(table.vpc).name);
+  for (const model::RouteId& id : state.routes_of(table.id)) {
+    const model::Route& route = state.get(id);
+    const auto* tni = std::get_if<model::TniId>(&route.target);
+    if (tni != nullptr && state.find(*tni) == nullptr) continue;  // nothing could say where it led
+    v1::RouteSpec& out = *spec.add_routes();
+    out.set_destination(model::text_of(state, route.destination));
+    out.set_target(target_name(state, route.target, table.vpc));
+  }
+  return spec;
+}
+
+v1::AclSpec spec_of(const model::State& state, const model::Acl& acl) {
+  v1::AclSpec spec;
+  spec.set_vpc(state.get(acl.vpc).name);
+  for (const auto direction : {model::Direction::In, model::Direction::Out}) {
+    for (const auto& [number, id] : state.rules_of(acl.id, direction)) {
+      const model::AclRule& rule = state.get(id);
+      v1::AclRuleSpec& out = *spec.add_rules();
+      out.set_direction(static_cast<v1::Direction>(direction));
+      out.set_number(number);
+      out.set_action(static_cast<v1::AclAction>(rule.action));
+      out.set_traffic(rule.traffic.text());
+      out.set_prefix(rule.prefix.text());
+    }
+  }
   return spec;
 }
 
@@ -49,6 +84,8 @@ v1::SubnetSpec spec_of(const model::State& state, const model::Subnet& subnet) {
   spec.set_vpc(vpc.name);
   spec.set_cidr(subnet.cidr.text());
   spec.set_cidr6(text6_of(subnet.cidr6, vpc));
+  if (!subnet.table.empty()) spec.set_table(state.get(subnet.table).name);
+  if (!subnet.acl.empty()) spec.set_acl(state.get(subnet.acl).name);
   return spec;
 }
 
@@ -163,9 +200,14 @@ bool has_tni_in(const model::State& state, const model::WorkloadId& workload, co
   return std::any_of(tnis.begin(), tnis.end(), [&](const auto& id) { return state.get(id).vpc == vpc; });
 }
 
-// Whether a rule of the VPC's groups names it.
+// Whether a rule of the VPC's groups, or a route of its tables, names it.
 bool is_named_in(const model::State& state, const model::PrefixListId& list, const model::VpcId& vpc) {
   const auto& rules = state.rules_naming(list);
+  const auto& routes = state.routes_by(list);
+  if (std::any_of(routes.begin(), routes.end(),
+                  [&](const auto& id) { return state.get(state.get(id).table).vpc == vpc; })) {
+    return true;
+  }
   return std::any_of(rules.begin(), rules.end(),
                      [&](const auto& id) { return state.get(state.get(id).group).vpc == vpc; });
 }
@@ -176,10 +218,16 @@ std::vector<OrderedJson> export_documents(const model::State& state, const model
   const bool all = only.empty();
   std::vector<OrderedJson> out;
   for (const auto& [id, vpc] : state.all<model::Vpc>()) {
-    if (all || id == only) out.push_back(document("vpc", vpc.name, spec_of(vpc)));
+    if (all || id == only) out.push_back(document("vpc", vpc.name, spec_of(state, vpc)));
   }
   for (const auto& [id, list] : state.all<model::PrefixList>()) {
     if (all || is_named_in(state, id, only)) out.push_back(document("pl", list.name, spec_of(list)));
+  }
+  for (const auto& [id, table] : state.all<model::RouteTable>()) {
+    if (all || table.vpc == only) out.push_back(document("table", table.name, spec_of(state, table)));
+  }
+  for (const auto& [id, acl] : state.all<model::Acl>()) {
+    if (all || acl.vpc == only) out.push_back(document("acl", acl.name, spec_of(state, acl)));
   }
   for (const auto& [id, subnet] : state.all<model::Subnet>()) {
     if (all || subnet.vpc == only) out.push_back(document("subnet", subnet.name, spec_of(state, subnet)));

@@ -19,6 +19,8 @@ std::vector<std::string> parents_of(const model::Object& object) {
         if constexpr (requires { o.vpc; }) parents.push_back(o.vpc.text);
         if constexpr (requires { o.subnet; }) parents.push_back(o.subnet.text);
         if constexpr (requires { o.group; }) parents.push_back(o.group.text);
+        if constexpr (requires { o.acl; }) parents.push_back(o.acl.text);
+        if constexpr (requires { o.table; }) parents.push_back(o.table.text);
         if constexpr (requires { o.workload; }) parents.push_back(o.workload.text);
       },
       object);
@@ -72,6 +74,25 @@ std::vector<model::BlockId> Draft::blocks_of(const model::SubnetId& subnet) cons
 }
 std::vector<model::RuleId> Draft::rules_of(const model::GroupId& group) const {
   return members(around_.state.rules_of(group), group.text, [&](const model::Rule& r) { return r.group == group; });
+}
+std::vector<model::RouteTableId> Draft::tables_of(const model::VpcId& vpc) const {
+  return members(around_.state.tables_of(vpc), vpc.text, [&](const model::RouteTable& t) { return t.vpc == vpc; });
+}
+std::vector<model::RouteId> Draft::routes_of(const model::RouteTableId& table) const {
+  return members(around_.state.routes_of(table), table.text, [&](const model::Route& r) { return r.table == table; });
+}
+std::vector<model::AclId> Draft::acls_of(const model::VpcId& vpc) const {
+  return members(around_.state.acls_of(vpc), vpc.text, [&](const model::Acl& a) { return a.vpc == vpc; });
+}
+std::vector<model::AclRuleId> Draft::rules_of(const model::AclId& acl) const {
+  std::set<model::AclRuleId> agreed;
+  for (const auto direction : {model::Direction::In, model::Direction::Out}) {
+    for (const auto& [number, id] : around_.state.rules_of(acl, direction)) agreed.insert(id);
+  }
+  auto ids = members(agreed, acl.text, [&](const model::AclRule& r) { return r.acl == acl; });
+  const auto key = [&](const model::AclRuleId& id) { return std::pair(get(id).direction, get(id).number); };
+  std::sort(ids.begin(), ids.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  return ids;
 }
 std::vector<model::TniId> Draft::tnis_of(const model::SubnetId& subnet) const {
   return members(around_.state.tnis_of(subnet), subnet.text, [&](const model::Tni& t) { return t.subnet == subnet; });

@@ -44,6 +44,10 @@ class Draft {
   std::vector<model::SubnetId> subnets_of(const model::VpcId& vpc) const;
   std::vector<model::BlockId> blocks_of(const model::SubnetId& subnet) const;
   std::vector<model::RuleId> rules_of(const model::GroupId& group) const;
+  std::vector<model::RouteTableId> tables_of(const model::VpcId& vpc) const;
+  std::vector<model::RouteId> routes_of(const model::RouteTableId& table) const;
+  std::vector<model::AclId> acls_of(const model::VpcId& vpc) const;
+  std::vector<model::AclRuleId> rules_of(const model::AclId& acl) const;  // in first, by number
   std::vector<model::TniId> tnis_of(const model::SubnetId& subnet) const;
   std::vector<model::TniId> tnis_of(const model::WorkloadId& workload) const;  // eth0 first
 

@@ -2,6 +2,7 @@
 
 #include "api/change.h"
 #include "api/view.h"
+#include "model/border.h"
 
 namespace weft::api {
 
@@ -15,11 +16,18 @@ class Links {
   void operator()(const model::Machine&) {}
   void operator()(const model::Vpc& vpc) {
     link("default group", vpc.default_group);
+    link("main table", vpc.main_table);
+    link("default ACL", vpc.default_acl);
+    if (!vpc.gateway_table.empty()) link("table of the internet gateway", vpc.gateway_table);
     all("has the subnet", state_.subnets_of(vpc.id));
     all("has the group", state_.groups_of(vpc.id));
+    all("has the table", state_.tables_of(vpc.id));
+    all("has the ACL", state_.acls_of(vpc.id));
   }
   void operator()(const model::Subnet& subnet) {
     link("in VPC", subnet.vpc);
+    link("routes by", state_.table_of(subnet).id);
+    link("border by", state_.acl_of(subnet).id);
     all("leased block", state_.blocks_of(subnet.id));
     all("holds", state_.tnis_of(subnet.id));
   }
@@ -39,7 +47,32 @@ class Links {
     if (const auto* list = std::get_if<model::PrefixListId>(&rule.peer)) link("peer", *list);
     all("judges", state_.tnis_of(rule.group));
   }
-  void operator()(const model::PrefixList& list) { all("named by the rule", state_.rules_naming(list.id)); }
+  void operator()(const model::PrefixList& list) {
+    all("named by the rule", state_.rules_naming(list.id));
+    all("destination of the route", state_.routes_by(list.id));
+  }
+  void operator()(const model::RouteTable& table) {
+    link("in VPC", table.vpc);
+    all("has the route", state_.routes_of(table.id));
+    for (const model::SubnetId& id : state_.subnets_of(table.vpc)) {
+      if (state_.table_of(state_.get(id)).id == table.id) link("used by", id);
+    }
+  }
+  void operator()(const model::Route& route) {
+    link("in table", route.table);
+    if (const auto* list = std::get_if<model::PrefixListId>(&route.destination)) link("for", *list);
+    if (const auto* tni = std::get_if<model::TniId>(&route.target)) link("leads to", *tni);
+  }
+  void operator()(const model::Acl& acl) {
+    link("in VPC", acl.vpc);
+    for (const auto direction : {model::Direction::In, model::Direction::Out}) {
+      for (const auto& [number, id] : state_.rules_of(acl.id, direction)) link("has the rule", id);
+    }
+    for (const model::SubnetId& id : state_.subnets_of(acl.vpc)) {
+      if (state_.acl_of(state_.get(id)).id == acl.id) link("used by", id);
+    }
+  }
+  void operator()(const model::AclRule& rule) { link("of ACL", rule.acl); }
   void operator()(const model::Tni& tni) {
     link("in VPC", tni.vpc);
     link("in subnet", tni.subnet);
@@ -47,6 +80,7 @@ class Links {
       link("judged by", group);
       all("by the rule", state_.rules_of(group));
     }
+    all("target of the route", state_.routes_to(tni.id));
     if (!tni.workload.empty()) link("attached to", tni.workload);
     if (!tni.machine.empty()) link("on machine", tni.machine);
   }
@@ -76,6 +110,15 @@ class Links {
       const model::Group& group = state_.get(object.group);
       return fmt::format("{} {} {} {}", group.name, object.direction == model::Direction::In ? "in" : "out",
                          object.traffic.text(), peer_name(state_, object.peer, group.vpc));
+    } else if constexpr (std::is_same_v<T, model::AclRule>) {
+      return fmt::format("{} {} {} {} {} {}", state_.get(object.acl).name,
+                         object.direction == model::Direction::In ? "in" : "out", object.number,
+                         object.action == model::Action::Allow ? "allow" : "deny", object.traffic.text(),
+                         object.prefix.text());
+    } else if constexpr (std::is_same_v<T, model::Route>) {
+      const model::RouteTable& table = state_.get(object.table);
+      return fmt::format("{} {} to {}", table.name, model::text_of(state_, object.destination),
+                         target_name(state_, object.target, table.vpc));
     } else if constexpr (std::is_same_v<T, model::Block>) {
       return object.range.text();
     } else {

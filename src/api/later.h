@@ -9,14 +9,13 @@
 
 namespace weft::api {
 
-inline constexpr std::array<std::string_view, 10> kLaterNouns = {"table", "route",   "igw",     "nat",     "eip",
-                                                                 "acl",   "peering", "machine", "service", "ingress"};
+inline constexpr std::array<std::string_view, 6> kLaterNouns = {"nat",     "eip",     "peering",
+                                                                "machine", "service", "ingress"};
 inline constexpr std::array<std::string_view, 10> kLaterVerbs = {"publish", "ping",    "capture", "metrics", "backup",
                                                                  "restore", "support", "policy",  "cluster", "upgrade"};
 
 // Of a noun that there is, as flags: a field has '_' for '-'.
-inline constexpr std::array<std::string_view, 3> kLaterOfVpc = {"tenant", "main-table", "block-public"};
-inline constexpr std::array<std::string_view, 2> kLaterOfSubnet = {"table", "acl"};
+inline constexpr std::array<std::string_view, 2> kLaterOfVpc = {"tenant", "block-public"};
 inline constexpr std::array<std::string_view, 3> kLaterOfTni = {"rate-in", "rate-out", "mirror"};
 inline constexpr std::array<std::string_view, 3> kLaterOfWorkload = {"machine", "image", "vm"};
 

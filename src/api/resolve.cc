@@ -30,6 +30,14 @@ struct Noun<model::GroupTag> {
   static constexpr std::string_view word = "security group";
 };
 template <>
+struct Noun<model::RouteTableTag> {
+  static constexpr std::string_view word = "route table";
+};
+template <>
+struct Noun<model::AclTag> {
+  static constexpr std::string_view word = "network ACL";
+};
+template <>
 struct Noun<model::RuleTag> {
   static constexpr std::string_view word = "rule";
 };
@@ -110,6 +118,7 @@ template <class Tag>
 std::string_view kind_of(const base::Id<Tag>&) {
   return Tag::kPrefix;
 }
+std::string_view kind_of(const model::RouteTableId&) { return "table"; }
 std::string_view kind_of(const model::MachineId&) { return "machine"; }
 std::string_view kind_of(const model::WorkloadId&) { return "workload"; }
 
@@ -146,6 +155,12 @@ Result<model::SubnetId> resolve_subnet(const Draft& draft, std::string_view text
 Result<model::GroupId> resolve_group(const Draft& draft, std::string_view text, const Scope& scope) {
   return resolve<model::GroupTag>(draft, text, scope.vpc.text);
 }
+Result<model::RouteTableId> resolve_table(const Draft& draft, std::string_view text, const Scope& scope) {
+  return resolve<model::RouteTableTag>(draft, text, scope.vpc.text);
+}
+Result<model::AclId> resolve_acl(const Draft& draft, std::string_view text, const Scope& scope) {
+  return resolve<model::AclTag>(draft, text, scope.vpc.text);
+}
 Result<model::TniId> resolve_tni(const Draft& draft, std::string_view text, const Scope& scope) {
   return resolve<model::TniTag>(draft, text, scope.vpc.text);
 }
@@ -172,6 +187,25 @@ Result<model::Peer> resolve_peer(const Draft& draft, std::string_view text, cons
   return model::Peer(*prefix);
 }
 
+Result<model::Destination> resolve_destination(const Draft& draft, std::string_view text) {
+  if (text.starts_with("pl:")) return model::Destination(TRY(resolve_prefix_list(draft, text.substr(3))));
+  if (model::PrefixListId::looks_like(text)) return model::Destination(TRY(resolve_prefix_list(draft, text)));
+  const auto prefix = net::Prefix::parse(text);
+  if (!prefix.ok()) return error(Code::Usage, "{} is not a prefix or pl:NAME", printable(text));
+  return model::Destination(*prefix);
+}
+
+Result<model::RouteTarget> resolve_target(const Draft& draft, std::string_view text, const Scope& scope) {
+  if (text.starts_with("tni:")) return model::RouteTarget(TRY(resolve_tni(draft, text.substr(4), scope)));
+  if (model::TniId::looks_like(text)) return model::RouteTarget(TRY(resolve_tni(draft, text, scope)));
+  for (const std::string_view later : {"nat:", "peering:"}) {
+    if (text.starts_with(later)) return error(Code::Usage, "{}: not in this version", printable(text));
+  }
+  model::RouteTarget way;
+  if (schema::parse_text(text, way).ok()) return way;
+  return error(Code::Usage, "{} is not igw, eigw, blackhole or tni:NAME", printable(text));
+}
+
 Result<model::AnyId> resolve_any(const Draft& draft, std::string_view text) {
   if (const auto id = schema::parse_any_id(text); id.ok()) {
     if (std::visit([&](const auto& i) { return draft.find(i) != nullptr; }, *id)) return *id;
@@ -182,6 +216,8 @@ Result<model::AnyId> resolve_any(const Draft& draft, std::string_view text) {
   std::vector<model::AnyId> found;
   if (kind.empty() || kind == "vpc") look_up<model::VpcTag>(draft, name, found);
   if (kind.empty() || kind == "subnet") look_up<model::SubnetTag>(draft, name, found);
+  if (kind.empty() || kind == "table") look_up<model::RouteTableTag>(draft, name, found);
+  if (kind.empty() || kind == "acl") look_up<model::AclTag>(draft, name, found);
   if (kind.empty() || kind == "sg") look_up<model::GroupTag>(draft, name, found);
   if (kind.empty() || kind == "pl") look_up<model::PrefixListTag>(draft, name, found);
   if (kind.empty() || kind == "tni") look_up<model::TniTag>(draft, name, found);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "api/list.h"
 #include "api/method.h"
 #include "api/services.h"
 #include "api/settle.h"
@@ -107,16 +108,8 @@ Result<v1::Changed> revoke(Draft& draft, const v1::GroupRevokeRequest& request) 
 }
 
 Result<v1::GroupListAnswer> list_groups(const Asked& asked, const v1::ListRequest& request) {
-  const model::State& state = asked.backend.state();
-  v1::GroupListAnswer answer;
-  if (request.vpc().empty()) {
-    for (const auto& [id, group] : state.all<model::Group>()) *answer.add_items() = view(state, group);
-  } else {
-    const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
-    for (const model::GroupId& id : state.groups_of(vpc)) *answer.add_items() = view(state, state.get(id));
-  }
-  sort_by_name(*answer.mutable_items());
-  return answer;
+  return list_in_vpc<model::Group, v1::GroupListAnswer>(
+      asked, request, [&](const model::Group& object) { return view(asked.backend.state(), object); });
 }
 
 Result<v1::GroupItem> get_group(const Asked& asked, const v1::GetRequest& request) {

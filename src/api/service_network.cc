@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/allocate.h"
+#include "api/list.h"
 #include "api/method.h"
 #include "api/services.h"
 #include "api/settle.h"
@@ -18,7 +19,6 @@ Result<v1::Created> create_vpc(Draft& draft, const v1::VpcCreateRequest& request
   v1::VpcSpec spec;
   *spec.mutable_cidrs() = request.cidrs();
   spec.set_cidr6(request.cidr6());
-  spec.set_internet(request.internet());
   const auto id = TRY(settle_vpc(draft, request.name(), spec, IfThere::Same));
   return created(id.text, request.name());
 }
@@ -28,7 +28,9 @@ Result<v1::Changed> set_vpc(Draft& draft, const v1::VpcSetRequest& request) {
   for (const net::Prefix& range : TRY(take_prefixes(draft, request.add_cidrs(), "add_cidrs"))) {
     if (std::find(vpc.cidrs.begin(), vpc.cidrs.end(), range) == vpc.cidrs.end()) vpc.cidrs.push_back(range);
   }
-  if (request.has_internet()) vpc.internet = static_cast<model::Internet>(request.internet());
+  if (!request.main_table().empty()) {
+    vpc.main_table = TRY(resolve_table(draft, request.main_table(), {.vpc = vpc.id}).in_field("main_table"));
+  }
   draft.put(vpc);
   return v1::Changed();
 }
@@ -46,12 +48,17 @@ Result<v1::VpcItem> get_vpc(const Asked& asked, const v1::GetRequest& request) {
   return view(asked.backend.state(), asked.draft.get(id));
 }
 
-// The default group goes with its VPC; other groups must have gone before.
+// What was made with the VPC goes with it; other groups, tables and ACLs must have gone
+// before.
 Result<v1::Changed> remove_vpc(Draft& draft, const v1::RemoveRequest& request) {
   const auto id = TRY(resolve_vpc(draft, request.name()).in_field("name"));
-  const model::GroupId group = draft.get(id).default_group;
-  for (const model::RuleId& rule : draft.rules_of(group)) draft.remove(rule);
-  draft.remove(group);
+  const model::Vpc vpc = draft.get(id);
+  for (const model::RuleId& rule : draft.rules_of(vpc.default_group)) draft.remove(rule);
+  for (const model::RouteId& route : draft.routes_of(vpc.main_table)) draft.remove(route);
+  for (const model::AclRuleId& rule : draft.rules_of(vpc.default_acl)) draft.remove(rule);
+  draft.remove(vpc.default_group);
+  draft.remove(vpc.main_table);
+  draft.remove(vpc.default_acl);
   draft.remove(id);
   return v1::Changed();
 }
@@ -61,6 +68,8 @@ Result<v1::Created> create_subnet(Draft& draft, const v1::SubnetCreateRequest& r
   spec.set_vpc(request.vpc());
   spec.set_cidr(request.cidr());
   spec.set_cidr6(request.cidr6());
+  spec.set_table(request.table());
+  spec.set_acl(request.acl());
   const auto placed = TRY(place(draft, request.name(), spec));
   const auto id = TRY(settle_subnet(draft, placed.name, placed.spec, IfThere::Same));
   return created(id.text, placed.name);
@@ -68,26 +77,19 @@ Result<v1::Created> create_subnet(Draft& draft, const v1::SubnetCreateRequest& r
 
 Result<v1::Changed> set_subnet(Draft& draft, const v1::SubnetSetRequest& request) {
   const model::Subnet& subnet = draft.get(TRY(resolve_subnet(draft, request.name()).in_field("name")));
-  if (!request.has_cidr6()) return v1::Changed();
   v1::SubnetSpec spec;
   spec.set_vpc(subnet.vpc.text);
   spec.set_cidr(subnet.cidr.text());
-  spec.set_cidr6(request.cidr6());
+  spec.set_cidr6(request.has_cidr6() ? request.cidr6() : subnet.cidr6 ? subnet.cidr6->text() : "none");
+  spec.set_table(request.has_table() ? request.table() : subnet.table.text);
+  spec.set_acl(request.has_acl() ? request.acl() : subnet.acl.text);
   TRY(settle_subnet(draft, std::string(subnet.name), spec, IfThere::Change));
   return v1::Changed();
 }
 
 Result<v1::SubnetListAnswer> list_subnets(const Asked& asked, const v1::ListRequest& request) {
-  const model::State& state = asked.backend.state();
-  v1::SubnetListAnswer answer;
-  if (request.vpc().empty()) {
-    for (const auto& [id, subnet] : state.all<model::Subnet>()) *answer.add_items() = view(state, subnet);
-  } else {
-    const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
-    for (const model::SubnetId& id : state.subnets_of(vpc)) *answer.add_items() = view(state, state.get(id));
-  }
-  sort_by_name(*answer.mutable_items());
-  return answer;
+  return list_in_vpc<model::Subnet, v1::SubnetListAnswer>(
+      asked, request, [&](const model::Subnet& object) { return view(asked.backend.state(), object); });
 }
 
 Result<v1::SubnetItem> get_subnet(const Asked& asked, const v1::GetRequest& request) {

@@ -81,7 +81,7 @@ TEST_F(NetworkTest, ADryRunTellsAndChangesNothing) {
   const auto before = backend_.state().objects();
   const Json answer = call("Vpcs/Create", R"({"name":"shop","cidrs":["10.0.0.0/16"],"dry_run":true})");
   EXPECT_EQ(backend_.state().objects(), before);
-  ASSERT_EQ(answer["changes"].size(), 5u);  // the VPC, its group and three rules
+  ASSERT_EQ(answer["changes"].size(), 11u);  // the VPC, its group, table and ACL, seven rules
   for (const Json& change : answer["changes"]) EXPECT_EQ(change["action"], "create");
 }
 
@@ -112,16 +112,18 @@ TEST_F(NetworkTest, RefusesBadVpcs) {
 
 TEST_F(NetworkTest, AVpcCanBeExtended) {
   call("Vpcs/Create", R"({"name":"shop","cidrs":["10.0.0.0/16"]})");
-  call("Vpcs/Set", R"({"name":"shop","add_cidrs":["10.1.0.0/16"],"internet":"attached"})");
+  call("Vpcs/Set", R"({"name":"shop","add_cidrs":["10.1.0.0/16"]})");
   call("Vpcs/Set", R"({"name":"shop","add_cidrs":["10.1.0.0/16"]})");
   const Json vpc = call("Vpcs/Get", R"({"name":"shop"})");
   EXPECT_EQ(vpc["cidrs"], Json({"10.0.0.0/16", "10.1.0.0/16"}));
-  EXPECT_EQ(vpc["internet"], "attached");
+  call("RouteTables/Create", R"({"name":"shop/other"})");
+  call("Vpcs/Set", R"({"name":"shop","main_table":"other"})");
+  EXPECT_EQ(call("Vpcs/Get", R"({"name":"shop"})")["main_table_name"], "other");
 }
 
 TEST_F(NetworkTest, AVpcGoesWithItsDefaultGroupAndNotBeforeItsSubnets) {
   call("Vpcs/Create", R"({"name":"shop","cidrs":["10.0.0.0/16"]})");
-  const auto empty = backend_.state().objects().size() - 5;
+  const auto empty = backend_.state().objects().size() - 11;
   call("Subnets/Create", R"({"name":"app","vpc":"shop","cidr":"10.0.1.0/24"})");
   const Error told = refused("Vpcs/Remove", R"({"name":"shop"})");
   EXPECT_EQ(told.code, Code::Conflict);

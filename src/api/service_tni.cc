@@ -1,6 +1,7 @@
 // Tnis.
 #include <algorithm>
 
+#include "api/list.h"
 #include "api/method.h"
 #include "api/services.h"
 #include "api/settle.h"
@@ -100,18 +101,8 @@ Result<v1::Changed> set(Draft& draft, const v1::TniSetRequest& request) {
 }
 
 Result<v1::TniListAnswer> list(const Asked& asked, const v1::ListRequest& request) {
-  const model::State& state = asked.backend.state();
-  v1::TniListAnswer answer;
-  if (request.vpc().empty()) {
-    for (const auto& [id, tni] : state.all<model::Tni>()) *answer.add_items() = view(asked.backend, tni);
-  } else {
-    const auto vpc = TRY(resolve_vpc(asked.draft, request.vpc()).in_field("vpc"));
-    for (const model::SubnetId& subnet : state.subnets_of(vpc)) {
-      for (const model::TniId& id : state.tnis_of(subnet)) *answer.add_items() = view(asked.backend, state.get(id));
-    }
-  }
-  sort_by_name(*answer.mutable_items());
-  return answer;
+  return list_in_vpc<model::Tni, v1::TniListAnswer>(asked, request,
+                                                    [&](const model::Tni& tni) { return view(asked.backend, tni); });
 }
 
 Result<v1::TniItem> get(const Asked& asked, const v1::GetRequest& request) {

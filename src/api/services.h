@@ -6,6 +6,7 @@
 namespace weft::api {
 
 void add_networks(Dispatch& dispatch);
+void add_borders(Dispatch& dispatch);
 void add_groups(Dispatch& dispatch);
 void add_tnis(Dispatch& dispatch);
 void add_workloads(Dispatch& dispatch);

@@ -3,7 +3,10 @@
 // what the spec doesn't say as it is.
 #pragma once
 
+#include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "api/draft.h"
 #include "api/resolve.h"
@@ -24,10 +27,24 @@ struct Placed {
   Spec spec;
 };
 Result<Placed<v1::SubnetSpec>> place(const Draft& draft, const std::string& name, const v1::SubnetSpec& spec);
+Result<Placed<v1::RouteTableSpec>> place(const Draft& draft, const std::string& name, const v1::RouteTableSpec& spec);
+Result<Placed<v1::AclSpec>> place(const Draft& draft, const std::string& name, const v1::AclSpec& spec);
 Result<Placed<v1::GroupSpec>> place(const Draft& draft, const std::string& name, const v1::GroupSpec& spec);
 Result<Placed<v1::TniSpec>> place(const Draft& draft, const std::string& name, const v1::TniSpec& spec);
 
 Result<model::VpcId> settle_vpc(Draft& draft, const std::string& name, const v1::VpcSpec& spec, IfThere policy);
+// Which of its tables are the main one and the gateway's, as far as the spec says.
+Result<> settle_tables_of_vpc(Draft& draft, const model::VpcId& vpc, const v1::VpcSpec& spec);
+// The table alone; a new one has the local routes only.
+Result<model::RouteTableId> settle_table(Draft& draft, const std::string& name, const v1::RouteTableSpec& spec);
+// Exactly the routes of the spec.
+Result<> settle_routes(Draft& draft, const model::RouteTableId& table, const v1::RouteTableSpec& spec);
+Result<> settle_route(Draft& draft, const model::RouteTableId& table, const v1::RouteSpec& spec);
+// The ACL alone; a new one denies everything.
+Result<model::AclId> settle_acl(Draft& draft, const std::string& name, const v1::AclSpec& spec);
+// Exactly the rules of the spec.
+Result<> settle_acl_rules(Draft& draft, const model::AclId& acl, const v1::AclSpec& spec);
+Result<> settle_acl_rule(Draft& draft, const model::AclId& acl, const v1::AclRuleSpec& spec);
 Result<model::SubnetId> settle_subnet(Draft& draft, const std::string& name, const v1::SubnetSpec& spec,
                                       IfThere policy);
 // The group alone; a new one lets everything out.
@@ -61,6 +78,28 @@ const T* find_named(const Draft& draft, const std::string& scope, const std::str
     if (of == scope) return draft.find(Id{id});
   }
   return nullptr;
+}
+
+// Of what hangs on one parent: removes those that aren't wanted, and puts the wanted ones
+// that aren't there. What is the same but for its id stays.
+template <class T, class Ids>
+void replace_all(Draft& draft, const Ids& there, std::vector<T> wanted) {
+  for (const auto& id : there) {
+    const auto is_same = [&](T other) {
+      other.id = id;
+      return other == draft.get(id);
+    };
+    const auto found = std::find_if(wanted.begin(), wanted.end(), is_same);
+    if (found == wanted.end()) {
+      draft.remove(id);
+    } else {
+      wanted.erase(found);
+    }
+  }
+  for (T& object : wanted) {
+    object.id = draft.make_id<T>();
+    draft.put(std::move(object));
+  }
 }
 
 }  // namespace weft::api

@@ -23,11 +23,6 @@ Result<model::Rule> rule_of(Draft& draft, const model::Group& group, const v1::R
   return rule;
 }
 
-bool same_but_for_id(model::Rule a, const model::Rule& b) {
-  a.id = b.id;
-  return a == b;
-}
-
 std::vector<model::Rule> open_egress(const model::GroupId& group) {
   std::vector<model::Rule> rules;
   for (const net::Family family : {net::Family::V4, net::Family::V6}) {
@@ -87,20 +82,7 @@ Result<> settle_rules(Draft& draft, const model::GroupId& id, const v1::GroupSpe
   if (!says_egress && !spec.no_egress()) {
     for (model::Rule& rule : open_egress(id)) wanted.push_back(std::move(rule));
   }
-  for (const model::RuleId& rule_id : draft.rules_of(id)) {
-    const model::Rule& rule = draft.get(rule_id);
-    const auto found =
-        std::find_if(wanted.begin(), wanted.end(), [&](const auto& w) { return same_but_for_id(w, rule); });
-    if (found == wanted.end()) {
-      draft.remove(rule_id);
-    } else {
-      wanted.erase(found);
-    }
-  }
-  for (model::Rule& rule : wanted) {
-    rule.id = draft.make_id<model::Rule>();
-    draft.put(std::move(rule));
-  }
+  replace_all(draft, draft.rules_of(id), std::move(wanted));
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include "api/resolve.h"
 #include "api/settle.h"
 #include "api/settle_text.h"
+#include "model/border.h"
 
 namespace weft::api {
 
@@ -64,8 +65,16 @@ Result<model::VpcId> settle_vpc(Draft& draft, const std::string& name, const v1:
   vpc.cidr6 = TRY(range6_of(draft, spec.cidr6(), there));
   vpc.default_group = there != nullptr ? there->default_group : draft.make_id<model::Group>();
   vpc.internet = static_cast<model::Internet>(spec.internet());
+  vpc.egress_only = static_cast<model::Internet>(spec.egress_only());
+  if (there != nullptr) {
+    vpc.main_table = there->main_table;
+    vpc.default_acl = there->default_acl;
+    vpc.gateway_table = there->gateway_table;
+  }
   if (there == nullptr) {
     put_default_group(draft, vpc);
+    base::Rng& rng = draft.around().rng;
+    for (model::Object& object : model::begin_border(vpc, [&] { return rng.next(); })) draft.put(std::move(object));
   } else if (policy == IfThere::Same) {
     TRY_VOID(expect_same(*there, vpc));
   }
@@ -83,6 +92,8 @@ Result<model::SubnetId> settle_subnet(Draft& draft, const std::string& name, con
   subnet.vpc = vpc;
   subnet.cidr = TRY(take_prefix(draft, spec.cidr()).in_field("cidr"));
   subnet.cidr6 = TRY(range6_of(draft, spec.cidr6(), draft.get(vpc), there));
+  if (!spec.table().empty()) subnet.table = TRY(resolve_table(draft, spec.table(), {.vpc = vpc}).in_field("table"));
+  if (!spec.acl().empty()) subnet.acl = TRY(resolve_acl(draft, spec.acl(), {.vpc = vpc}).in_field("acl"));
   if (there != nullptr && policy == IfThere::Same) TRY_VOID(expect_same(*there, subnet));
   draft.put(subnet);
   return subnet.id;

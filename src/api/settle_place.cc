@@ -53,6 +53,14 @@ Result<Placed<v1::SubnetSpec>> place(const Draft& draft, const std::string& name
   return place_in_vpc(draft, name, spec);
 }
 
+Result<Placed<v1::RouteTableSpec>> place(const Draft& draft, const std::string& name, const v1::RouteTableSpec& spec) {
+  return place_in_vpc(draft, name, spec);
+}
+
+Result<Placed<v1::AclSpec>> place(const Draft& draft, const std::string& name, const v1::AclSpec& spec) {
+  return place_in_vpc(draft, name, spec);
+}
+
 Result<Placed<v1::GroupSpec>> place(const Draft& draft, const std::string& name, const v1::GroupSpec& spec) {
   return place_in_vpc(draft, name, spec);
 }

@@ -166,6 +166,7 @@ class FakeBackend : public Backend {
     return std::unique_ptr<Stream<Event>>(std::make_unique<SourceStream<Event>>(happenings));
   }
   uint64_t flows_of(const model::RuleId&) const override { return 3; }
+  uint64_t flows_of(const model::AclRuleId&) const override { return 5; }
   TniCounters counters(const model::TniId&) const override { return {}; }
   std::vector<Problem> problems() const override { return problems_; }
   std::vector<Check> doctor() override { return checks; }

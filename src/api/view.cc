@@ -4,6 +4,7 @@
 
 #include "api/settle_text.h"
 #include "base/text.h"
+#include "model/border.h"
 #include "schema/object.h"
 
 namespace weft::api {
@@ -51,6 +52,9 @@ v1::VpcItem view(const model::State& state, const model::Vpc& vpc) {
   size_t tnis = 0;
   for (const model::SubnetId& subnet : state.subnets_of(vpc.id)) tnis += state.tnis_of(subnet).size();
   item.set_tnis(count(tnis));
+  item.set_tables(count(state.tables_of(vpc.id).size()));
+  item.set_acls(count(state.acls_of(vpc.id).size()));
+  item.set_main_table_name(name_of(state, vpc.main_table));
   return item;
 }
 
@@ -65,6 +69,9 @@ v1::SubnetItem view(const model::State& state, const model::Subnet& subnet) {
   item.set_tnis(count(state.tnis_of(subnet.id).size()));
   item.set_free(subnet.cidr.size() - kReserved - held);
   for (const model::BlockId& id : state.blocks_of(subnet.id)) item.add_blocks(state.get(id).range.text());
+  item.set_table_name(state.table_of(subnet).name);
+  item.set_acl_name(state.acl_of(subnet).name);
+  item.set_public_(model::is_public(state, subnet));
   return item;
 }
 
@@ -168,13 +175,13 @@ v1::TraceAnswer view(const Trace& trace) {
   const auto verdict = [](Verdict v) { return v == Verdict::Allow ? v1::VERDICT_ALLOW : v1::VERDICT_DROP; };
   answer.set_verdict(verdict(trace.verdict));
   answer.set_reason(trace.reason);
-  answer.set_rule(trace.rule.text);
+  answer.set_rule(trace.rule);
   for (const TraceStep& step : trace.steps) {
     v1::TraceStep& out = *answer.add_steps();
     out.set_step(step.step);
     out.set_verdict(verdict(step.verdict));
     out.set_what(step.what);
-    out.set_rule(step.rule.text);
+    out.set_rule(step.rule);
   }
   if (trace.live) answer.set_live(verdict(*trace.live));
   answer.set_live_reason(trace.live_reason);
@@ -188,7 +195,7 @@ v1::FlowRecord view(const model::State& state, const FlowRecord& record) {
   out.set_time(schema::to_text(record.time));
   out.set_verdict(record.verdict == Verdict::Allow ? v1::VERDICT_ALLOW : v1::VERDICT_DROP);
   out.set_reason(record.reason);
-  out.set_rule(record.rule.text);
+  out.set_rule(record.rule);
   out.set_tni(record.tni.text);
   out.set_tni_name(name_of(state, record.tni));
   out.set_direction(record.direction == model::Direction::In ? "in" : "out");

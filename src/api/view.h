@@ -7,8 +7,10 @@
 
 #include "api/backend.h"
 #include "api/caller.h"
+#include "weft/v1/acl.pb.h"
 #include "weft/v1/diagnosis.pb.h"
 #include "weft/v1/group.pb.h"
+#include "weft/v1/route.pb.h"
 #include "weft/v1/tni.pb.h"
 #include "weft/v1/vpc.pb.h"
 #include "weft/v1/workload.pb.h"
@@ -17,6 +19,13 @@ namespace weft::api {
 
 v1::VpcItem view(const model::State& state, const model::Vpc& vpc);
 v1::SubnetItem view(const model::State& state, const model::Subnet& subnet);
+v1::RouteTableItem view(const model::State& state, const model::RouteTable& table);
+// The local ones first, then the others from the longest prefix on.
+std::vector<v1::RouteItem> view_routes(const model::State& state, const model::RouteTableId& table);
+v1::GatewayItem view_gateway(const model::State& state, const model::Vpc& vpc, model::Way way);
+v1::AclItem view(const model::State& state, const model::Acl& acl);
+// With its rules.
+v1::AclItem view_whole(const Backend& backend, const model::Acl& acl);
 v1::GroupItem view(const model::State& state, const model::Group& group);
 // With its rules and members.
 v1::GroupItem view_whole(const Backend& backend, const model::Group& group);
@@ -47,6 +56,8 @@ void sort_by_name(google::protobuf::RepeatedPtrField<Item>& items) {
   std::sort(items.pointer_begin(), items.pointer_end(), [&](const Item* a, const Item* b) { return key(a) < key(b); });
 }
 
+// "tni:fw", "igw"; the id of what is gone.
+std::string target_name(const model::State& state, const model::RouteTarget& target, const model::VpcId& home);
 // "sg:web" (with the VPC where it isn't `home`), "pl:office" or the prefix.
 std::string peer_name(const model::State& state, const model::Peer& peer, const model::VpcId& home);
 std::string protocol_name(uint8_t protocol);

@@ -3,11 +3,14 @@
 // not mix: passing a VpcId where a SubnetId is wanted does not compile.
 #pragma once
 
+#include <charconv>
 #include <compare>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 
+#include "base/check.h"
 #include "base/rng.h"
 #include "base/text.h"
 
@@ -20,8 +23,19 @@ struct Id {
   bool empty() const { return text.empty(); }
   auto operator<=>(const Id&) const = default;
 
+  // What the 16 digits say. It must have the shape of an id.
+  uint64_t number() const {
+    CHECK(looks_like(text));
+    uint64_t number = 0;
+    std::from_chars(text.data() + text.size() - 16, text.data() + text.size(), number, 16);
+    return number;
+  }
+
   // A fresh one. Two ids collide with a probability of 2^-64 a pair.
-  static Id make(Rng& rng) { return Id{std::string(Tag::kPrefix) + "-" + hex64(rng.next())}; }
+  static Id make(Rng& rng) { return of(rng.next()); }
+
+  // One of this number.
+  static Id of(uint64_t number) { return Id{std::string(Tag::kPrefix) + "-" + hex64(number)}; }
 
   // Whether the text has the shape of this kind's ids.
   static bool looks_like(std::string_view text) {

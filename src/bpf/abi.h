@@ -46,6 +46,12 @@ enum {
   MOST_PREFIXES = 2097152,
   MOST_IDENTITIES = 2097152,
   MOST_CELLS = 16777216,
+  MOST_SUBNETS = 65536, /* slots; slot 0 is beyond a gateway */
+  MOST_TABLES = 65536,  /* route tables; slot 0 is none */
+  MOST_ROUTES = 1048576,
+  MOST_ACLS = 65536,      /* slot 0 is none */
+  MOST_ACL_RULES = 100,   /* of one ACL and direction */
+  MOST_ACL_HITS = 262144, /* rules that are counted */
   MOST_FLOWS = 1048576,
   MOST_KNOWN_OUTSIDE = 4096, /* addresses by which others know the machine */
   MOST_DATAGRAMS = 8192,
@@ -90,7 +96,8 @@ ABI_SIZE(address, 16);
 enum { TNI_SOURCE_CHECK_OFF = 1 };
 struct tni {
   u64 id; /* the number in the TNI's id; 0: the slot is free */
-  u32 vpc;
+  u16 vpc;
+  u16 subnet;
   u32 ifindex; /* machine side of its veth: the slot + a multiple of MOST_TNIS; 0: not attached */
   struct versioned set;
   u32 salt; /* never 0; another whenever the TNI is attached or its addresses change */
@@ -101,13 +108,13 @@ struct tni {
 };
 ABI_SIZE(tni, 64);
 
-/* What is outside the ranges goes to the gateway: of IPv6 without its bit only what
- * is for the machine itself, where published ports are. */
+/* What goes to a gateway may leave: of IPv6 without its bit only what is for the machine
+ * itself, where published ports are. */
 enum { INTERNET_V4 = 1, INTERNET_V6 = 2 };
 struct vpc {
   u64 id;       /* the number in the VPC's id; 0: the slot is free */
   u32 gateway;  /* ifindex of the gateway's device; 0: none */
-  u32 internet; /* INTERNET_*; 0: no internet gateway */
+  u32 internet; /* INTERNET_*; 0: no gateway to the outside */
   u32 version;  /* another whenever the ranges change */
   u32 zero;
 };
@@ -133,6 +140,58 @@ struct range_key {
   struct address address;
 };
 ABI_SIZE(range_key, 24);
+
+/* Borders of subnets. What leaves one asks its route table for the next hop, by the
+ * longest prefix; a route that begins or ends is 0 before or after, and the one around
+ * it counts. An ACL is never changed: another one takes its place. */
+enum hop_kind { HOP_NONE, HOP_LOCAL, HOP_INTERNET, HOP_EGRESS_ONLY, HOP_BLACKHOLE, HOP_TNI };
+enum { HOP_SLOT = (1 << 24) - 1 }; /* a hop: kind << 24 | slot of the TNI */
+struct route_key {
+  u32 prefix_length; /* over table and address: 32 + mapped length */
+  u32 table;
+  struct address address;
+};
+ABI_SIZE(route_key, 24);
+struct route {
+  struct versioned hop;
+  u32 length; /* its own, as in the key */
+};
+ABI_SIZE(route, 16);
+struct subnet {
+  u64 id; /* the number in the subnet's id; 0: the slot is free */
+  struct versioned table;
+  struct versioned acl;
+};
+ABI_SIZE(subnet, 32);
+/* By a VPC's slot. */
+struct border {
+  struct versioned version;       /* grows with each change of its routes, ACLs or subnets */
+  struct versioned gateway_table; /* by which goes what the gateway brings; 0: straight to its target */
+};
+ABI_SIZE(border, 24);
+struct acl_key {
+  u32 acl;
+  u32 direction;
+};
+ABI_SIZE(acl_key, 8);
+enum { ACL_ANY_PROTOCOL = 1, ACL_DENY = 2 };
+struct acl_rule {
+  u64 id; /* the number in the rule's id */
+  struct address address;
+  u16 first; /* target ports, or ICMP type << 8 | code; by host order */
+  u16 last;
+  u8 length; /* of the prefix, mapped */
+  u8 protocol;
+  u8 flags;
+  u8 zero;
+};
+ABI_SIZE(acl_rule, 32);
+struct acl {
+  u32 count;
+  u32 zero;
+  struct acl_rule rules[MOST_ACL_RULES]; /* by number */
+};
+ABI_SIZE(acl, 3208);
 
 /* Policy. A table is one direction of one group set: set * 2 + direction. A
  * class is a list of rules: those of one peer, which is a prefix or a group.
@@ -190,7 +249,8 @@ struct rule {
 };
 ABI_SIZE(rule, 24);
 
-/* Flows. The key is the same for both directions: (a, a_port) < (b, b_port). */
+/* Flows. The key is the same for both directions: (a, a_port) < (b, b_port). Where a TNI
+ * stands between two ends there are two flows, one on each side of it. */
 enum flow_icmp {
   FLOW_ICMP_NONE,
   FLOW_ICMP_OTHER,
@@ -199,7 +259,7 @@ enum flow_icmp {
 };
 struct flow_key {
   u32 vpc;
-  u32 hop; /* 0: nothing stands between the two ends */
+  u16 stand_in[2]; /* slots of the TNIs that stand in for a and b; 0: they themselves */
   struct address a;
   struct address b;
   be16 a_port;
@@ -210,17 +270,29 @@ struct flow_key {
 };
 ABI_SIZE(flow_key, 48);
 
-/* A flow that was cut stays until its ends were told, or the rules allow it again. */
-enum { FLOW_KEEP_OUT = 1, FLOW_KEEP_IN = 2, FLOW_KEEP = 3, FLOW_EXEMPT = 4, FLOW_CUT = 8 };
+/* A flow that was cut stays until its ends were told, or the rules allow it again. What
+ * one of its ends sends may be refused by an ACL. */
+enum {
+  FLOW_KEEP_OUT = 1,
+  FLOW_KEEP_IN = 2,
+  FLOW_KEEP = 3,
+  FLOW_EXEMPT = 4,
+  FLOW_CUT = 8,
+  FLOW_REFUSED_A = 16,
+  FLOW_REFUSED_B = 32,
+  FLOW_REFUSED = 48,
+};
 struct flow_end {
   u32 tni;     /* slot; 0: beyond the gateway */
   u32 salt;    /* the TNI's when the flow was opened: with another one the flow is over */
   u32 version; /* of the end's policy when the flow was judged last: struct standing */
+  u32 border;  /* likewise of its VPC: struct border */
   u32 checked; /* the generation at which both ends stood so, when this one sent last */
+  u32 zero;
   u64 packets; /* sent by this end */
   u64 bytes;
 };
-ABI_SIZE(flow_end, 32);
+ABI_SIZE(flow_end, 40);
 struct flow {
   struct flow_end end[2]; /* a, b */
   u64 started;            /* boot time, ns, as are the others */
@@ -236,7 +308,7 @@ struct flow {
   be16 selector; /* what the rules were asked: target port, or ICMP type and code */
   u16 zero;
 };
-ABI_SIZE(flow, 112);
+ABI_SIZE(flow, 128);
 
 /* Datagrams in pieces. */
 struct datagram_key {
@@ -287,7 +359,7 @@ ABI_SIZE(counters, 40);
 enum event_kind { EVENT_DROP = 1, EVENT_FLOW_END = 2, EVENT_AUDIT = 3 };
 struct event {
   u64 time; /* boot time, ns */
-  u64 rule; /* the rule's number, or 0 */
+  u64 rule; /* the number of the rule, of an ACL if that refused it; or 0 */
   u64 tni;  /* the TNI's number whose rules decided, or whose packet it was */
   u64 vpc;
   u64 packets[2]; /* from the source, from the target */

@@ -26,6 +26,13 @@ MAP(ranges, BPF_MAP_TYPE_LPM_TRIE, struct range_key, u32, MOST_VPCS * 8, BPF_F_N
 /* Addresses by which others know the machine; the value means nothing. */
 MAP(machine, BPF_MAP_TYPE_HASH, struct address, u32, MOST_KNOWN_OUTSIDE, BPF_F_NO_PREALLOC);
 
+MAP(subnets, BPF_MAP_TYPE_ARRAY, u32, struct subnet, MOST_SUBNETS, 0);
+MAP(borders, BPF_MAP_TYPE_ARRAY, u32, struct border, MOST_VPCS, 0);
+MAP(routes, BPF_MAP_TYPE_LPM_TRIE, struct route_key, struct route, MOST_ROUTES, BPF_F_NO_PREALLOC);
+MAP(acls, BPF_MAP_TYPE_HASH, struct acl_key, struct acl, MOST_ACLS * 2, BPF_F_NO_PREALLOC);
+/* By a rule's number: directions of flows that it decided. */
+MAP(acl_hits, BPF_MAP_TYPE_HASH, u64, u64, MOST_ACL_HITS, BPF_F_NO_PREALLOC);
+
 MAP(sets, BPF_MAP_TYPE_ARRAY, u32, struct set, MOST_SETS, 0);
 MAP(prefixes, BPF_MAP_TYPE_LPM_TRIE, struct prefix_key, struct prefix, MOST_PREFIXES, BPF_F_NO_PREALLOC);
 MAP(identities, BPF_MAP_TYPE_HASH, struct identity_key, struct versioned, MOST_IDENTITIES, BPF_F_NO_PREALLOC);
@@ -67,8 +74,8 @@ MAP(judging, BPF_MAP_TYPE_PERCPU_ARRAY, u32, u32, 1, 0);
 struct standing {
   u32 salt;
   u32 version; /* another whenever what the rules say of the end may be another */
+  u32 border;  /* likewise of routes and ACLs */
   u32 set;
-  u32 zero;
 };
 
 /* What the rules of both ends are asked: always about the one who opened it. */
@@ -95,6 +102,19 @@ struct opinion {
   u32 denier;
   u32 flags; /* of the flow from now on */
   u32 generation;
+  u16 stands_in[2]; /* who sends what isn't its own; who gets what isn't its own. Slots, or 0 */
+  u32 zero;
+};
+
+/* One packet at the borders between two ends. */
+struct crossing {
+  struct address from;
+  struct address to;
+  u32 from_tni, to_tni; /* 0: beyond the gateway */
+  u16 selector;         /* by host order */
+  u8 protocol;
+  u8 zero[5];
+  u64 rule; /* that refused it; 0: none allows it */
 };
 
 /* Where a packet's payload stands, and which part of its datagram it is. */
@@ -118,6 +138,7 @@ struct scratch {
   struct flow fresh;
   struct question question;
   struct opinion opinion;
+  struct crossing crossing;
   struct datagram_key datagram_key;
   struct datagram datagram;
 };

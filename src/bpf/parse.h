@@ -159,8 +159,9 @@ static __always_inline int is_icmp_error(u8 protocol, u8 type) {
   if (protocol == IPPROTO_ICMP) return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
   return type >= 1 && type <= 4;
 }
-/* What kind of ICMP a type is. */
-static __always_inline u8 icmp_flag(u8 protocol, u8 type) {
+/* What kind of ICMP it is. An echo has code 0 (RFC 792, RFC 4443 4.1). */
+static __always_inline u8 icmp_flag(u8 protocol, u8 type, u8 code) {
+  if (code != 0) return PACKET_ICMP_OTHER;
   if (type == (protocol == IPPROTO_ICMP ? 8 : 128)) return PACKET_ECHO_REQUEST;
   if (type == (protocol == IPPROTO_ICMP ? 0 : 129)) return PACKET_ECHO_REPLY;
   return PACKET_ICMP_OTHER;
@@ -194,7 +195,7 @@ static __always_inline void parse_inner(struct __sk_buff* skb, struct packet* pa
     packet->inner_source_port = words[0];
     packet->inner_target_port = words[1];
   } else if (packet->inner_protocol == packet->protocol) {
-    u8 kind = icmp_flag(packet->protocol, ((u8*)words)[0]);
+    u8 kind = icmp_flag(packet->protocol, ((u8*)words)[0], ((u8*)words)[1]);
     if (kind == PACKET_ICMP_OTHER) return;
     packet->flags |= kind == PACKET_ECHO_REQUEST ? PACKET_INNER_REQUEST : PACKET_INNER_REPLY;
     packet->inner_source_port = packet->inner_target_port = words[2]; /* an echo's id */
@@ -239,7 +240,7 @@ static __always_inline int parse_transport(struct __sk_buff* skb, struct packet*
       u8 type = icmp.type;
       packet->selector = *(be16*)&icmp; /* type and code */
       packet->source_port = packet->target_port = icmp.id;
-      packet->flags |= icmp_flag(layer->protocol, type);
+      packet->flags |= icmp_flag(layer->protocol, type, icmp.code);
       if (packet->flags & PACKET_ICMP_OTHER) packet->source_port = packet->target_port = packet->selector;
       if (is_icmp_error(layer->protocol, type)) parse_inner(skb, packet, at + 8);
       return CONTINUE;

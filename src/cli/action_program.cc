@@ -27,9 +27,10 @@ struct Listing {
   Offer offer;
   std::string_view method;
 };
-constexpr Listing kListings[] = {{Offer::Vpc, "Vpcs/List"},     {Offer::Subnet, "Subnets/List"},
-                                 {Offer::Group, "Groups/List"}, {Offer::PrefixList, "PrefixLists/List"},
-                                 {Offer::Tni, "Tnis/List"},     {Offer::Workload, "Workloads/List"}};
+constexpr Listing kListings[] = {{Offer::Vpc, "Vpcs/List"},          {Offer::Subnet, "Subnets/List"},
+                                 {Offer::Table, "RouteTables/List"}, {Offer::Acl, "Acls/List"},
+                                 {Offer::Group, "Groups/List"},      {Offer::PrefixList, "PrefixLists/List"},
+                                 {Offer::Tni, "Tnis/List"},          {Offer::Workload, "Workloads/List"}};
 
 std::vector<std::string> names_of(const Door& door, Offer offer) {
   std::vector<std::string> names;

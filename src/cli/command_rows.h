@@ -9,6 +9,10 @@ namespace weft::cli {
 
 std::vector<Command> vpc_rows();
 std::vector<Command> subnet_rows();
+std::vector<Command> table_rows();
+std::vector<Command> route_rows();
+std::vector<Command> gateway_rows();
+std::vector<Command> acl_rows();
 std::vector<Command> group_rows();
 std::vector<Command> prefix_list_rows();
 std::vector<Command> tni_rows();

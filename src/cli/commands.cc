@@ -12,8 +12,9 @@ namespace {
 
 std::vector<Command> all_rows() {
   std::vector<Command> all;
-  for (auto* rows : {vpc_rows, subnet_rows, group_rows, prefix_list_rows, tni_rows, workload_rows, workload_life_rows,
-                     file_rows, diagnosis_rows, program_rows}) {
+  for (auto* rows :
+       {vpc_rows, subnet_rows, table_rows, route_rows, gateway_rows, acl_rows, group_rows, prefix_list_rows, tni_rows,
+        workload_rows, workload_life_rows, file_rows, diagnosis_rows, program_rows}) {
     std::vector<Command> some = rows();
     std::move(some.begin(), some.end(), std::back_inserter(all));
   }
@@ -38,6 +39,10 @@ const std::vector<Noun>& nouns() {
   static const std::vector<Noun> all = {
       {"vpc", "private networks, each with address ranges of its own"},
       {"subnet", "parts of a VPC's ranges, from which interfaces take their addresses"},
+      {"table", "route tables: where what leaves a subnet goes"},
+      {"route", "the routes of a table"},
+      {"igw", "gateways of a VPC to the outside"},
+      {"acl", "network ACLs: what may cross a subnet's border"},
       {"sg", "security groups: what an interface may receive and send"},
       {"pl", "prefix lists: named sets of prefixes that rules refer to"},
       {"tni", "interfaces that own their addresses and move between workloads"},

@@ -22,7 +22,7 @@ enum class Need { Required, Optional };
 enum class Said { ByFlag, InName };
 
 // What completion offers for a value.
-enum class Offer { Nothing, File, Folder, Vpc, Subnet, Group, PrefixList, Tni, Workload, Command };
+enum class Offer { Nothing, File, Folder, Vpc, Subnet, Table, Acl, Group, PrefixList, Tni, Workload, Command };
 
 // What may stand in a value beyond printable text.
 enum class Letters { Printable, Any };

@@ -1,4 +1,3 @@
-#include "api/later.h"
 #include "cli/command_rows.h"
 
 namespace weft::cli {
@@ -9,6 +8,15 @@ Argument subnet_argument() {
   return {.name = "SUBNET", .field = "name", .help = "the subnet's VPC/NAME, name or id", .offer = Offer::Subnet};
 }
 
+Flag table_flag() {
+  return {
+      .name = "table", .value = "TABLE", .help = "its route table; empty: the VPC's main one", .offer = Offer::Table};
+}
+
+Flag acl_flag() {
+  return {.name = "acl", .value = "ACL", .help = "its network ACL; empty: the VPC's default one", .offer = Offer::Acl};
+}
+
 std::vector<Column> subnet_columns() {
   return {{"NAME", "name"},
           {"VPC", "vpc_name"},
@@ -16,7 +24,10 @@ std::vector<Column> subnet_columns() {
           {"CIDR6", "cidr6"},
           {"TNIS", "tnis"},
           {"FREE", "free"},
+          {"TABLE", "table_name"},
+          {"ACL", "acl_name"},
           {"ID", "id"},
+          {"PUBLIC", "public", Shown::Wide},
           {"ROUTER", "router", Shown::Wide},
           {"RESOLVER", "resolver", Shown::Wide},
           {"BLOCKS", "blocks", Shown::Wide}};
@@ -46,8 +57,9 @@ std::vector<Command> subnet_rows() {
                  {.name = "cidr6",
                   .value = "PREFIX",
                   .help = "its IPv6 range: auto (the next free /64 of the VPC's, the default), none, or a /64",
-                  .choices = "auto|none"}},
-       .later = api::kLaterOfSubnet,
+                  .choices = "auto|none"},
+                 table_flag(),
+                 acl_flag()},
        .effect = Effect::Write,
        .method = "Subnets/Create",
        .answer = Answer::Id,
@@ -58,8 +70,9 @@ std::vector<Command> subnet_rows() {
        .flags = {{.name = "cidr6",
                   .value = "PREFIX",
                   .help = "its IPv6 range: auto, none, or a /64 inside the VPC's",
-                  .choices = "auto|none"}},
-       .later = api::kLaterOfSubnet,
+                  .choices = "auto|none"},
+                 table_flag(),
+                 acl_flag()},
        .effect = Effect::Write,
        .method = "Subnets/Set",
        .examples = {{"give it IPv6", "weft subnet set db --cidr6 auto"}}},

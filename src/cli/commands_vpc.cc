@@ -9,14 +9,6 @@ Argument vpc_argument() {
   return {.name = "VPC", .field = "name", .help = "the VPC's name or id", .offer = Offer::Vpc};
 }
 
-Flag internet_flag() {
-  return {.name = "internet",
-          .value = "HOW",
-          .kind = Kind::Choice,
-          .help = "whether its workloads reach out through the machine's own address",
-          .choices = "none|attached"};
-}
-
 std::vector<Column> vpc_columns() {
   return {{"NAME", "name"},
           {"CIDR", "cidrs"},
@@ -26,7 +18,11 @@ std::vector<Column> vpc_columns() {
           {"ID", "id"},
           {"GROUPS", "groups", Shown::Wide},
           {"DEFAULT GROUP", "default_group_name", Shown::Wide},
-          {"INTERNET", "internet", Shown::Wide}};
+          {"TABLES", "tables", Shown::Wide},
+          {"MAIN TABLE", "main_table_name", Shown::Wide},
+          {"ACLS", "acls", Shown::Wide},
+          {"INTERNET", "internet", Shown::Wide},
+          {"EGRESS ONLY", "egress_only", Shown::Wide}};
 }
 
 }  // namespace
@@ -35,8 +31,9 @@ std::vector<Command> vpc_rows() {
   return {
       {.name = "vpc create",
        .summary = "make a VPC",
-       .details = "Makes a private network with the given IPv4 ranges and prints its id. Its default group comes with "
-                  "it: members may reach each other, and everything outside.\n\n"
+       .details = "Makes a private network with the given IPv4 ranges and prints its id. With it come its main route "
+                  "table, an ACL that allows everything, and its default group: members may reach each other, and "
+                  "everything outside that a route leads to.\n\n"
                   "Ranges of different VPCs may overlap. Repeating the command with the same arguments prints the same "
                   "id again.",
        .arguments = {{.name = "NAME", .field = "name", .help = "a name that no other VPC has"}},
@@ -49,8 +46,7 @@ std::vector<Command> vpc_rows() {
                  {.name = "cidr6",
                   .value = "PREFIX",
                   .help = "the IPv6 range: auto (a private /56 of its own, the default), none, or yours",
-                  .choices = "auto|none"},
-                 internet_flag()},
+                  .choices = "auto|none"}},
        .later = api::kLaterOfVpc,
        .effect = Effect::Write,
        .method = "Vpcs/Create",
@@ -65,7 +61,10 @@ std::vector<Command> vpc_rows() {
                   .count = Count::Many,
                   .help = "a further IPv4 range",
                   .field = "add_cidrs"},
-                 internet_flag()},
+                 {.name = "main-table",
+                  .value = "TABLE",
+                  .help = "the route table of the subnets that have none of their own",
+                  .offer = Offer::Table}},
        .later = api::kLaterOfVpc,
        .effect = Effect::Write,
        .method = "Vpcs/Set",
@@ -82,7 +81,7 @@ std::vector<Command> vpc_rows() {
        .answer = Answer::Object},
       {.name = "vpc rm",
        .summary = "remove a VPC",
-       .details = "Refused while subnets or groups other than its default one are in it.",
+       .details = "Refused while subnets, or groups, tables and ACLs other than its first ones, are in it.",
        .arguments = {vpc_argument()},
        .effect = Effect::Remove,
        .method = "Vpcs/Remove"},

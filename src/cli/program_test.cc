@@ -39,8 +39,8 @@ TEST(Program, FormatsOfAList) {
   const Json items = {{{"id", "subnet-1"}, {"name", "db"}, {"vpc_name", "shop"}, {"cidr", "10.1.2.0/24"}, {"tnis", 2}}};
   weftd.on("Subnets/List", {{"items", items}});
   EXPECT_EQ(run_weft(weftd, {"subnet", "ls"}).out,
-            "NAME  VPC   CIDR         CIDR6  TNIS  FREE  ID\n"
-            "db    shop  10.1.2.0/24  -      2     -     subnet-1\n");
+            "NAME  VPC   CIDR         CIDR6  TNIS  FREE  TABLE  ACL  ID\n"
+            "db    shop  10.1.2.0/24  -      2     -     -      -    subnet-1\n");
   EXPECT_EQ(Json::parse(run_weft(weftd, {"subnet", "ls", "-o", "json"}).out), items);
   EXPECT_EQ(run_weft(weftd, {"subnet", "ls", "-o", "yaml"}).out,
             "- id: subnet-1\n  name: db\n  vpc_name: shop\n  cidr: \"10.1.2.0/24\"\n  tnis: 2\n");

@@ -31,6 +31,20 @@ uint64_t length_of_tick() {
   return static_cast<uint64_t>(tick.tv_nsec);
 }
 
+// Whether what is pinned there is a map of this shape; also if nothing is.
+Result<bool> fits_pin(const bpf_map* wanted, const std::string& path) {
+  const os::Fd pinned(bpf_obj_get(path.c_str()));
+  if (!pinned.valid()) {
+    if (errno == ENOENT) return true;
+    return errno_error("look at " + path, errno);
+  }
+  bpf_map_info info{};
+  uint32_t size = sizeof info;
+  if (bpf_obj_get_info_by_fd(pinned.get(), &info, &size) != 0) return errno_error("look at " + path, errno);
+  return info.type == bpf_map__type(wanted) && info.key_size == bpf_map__key_size(wanted) &&
+         info.value_size == bpf_map__value_size(wanted) && info.max_entries == bpf_map__max_entries(wanted);
+}
+
 }  // namespace
 
 Bpf::Bpf() = default;
@@ -46,6 +60,11 @@ Bpf& Bpf::operator=(Bpf&& other) noexcept {
   endpoints = other.endpoints;
   ranges = other.ranges;
   machine = other.machine;
+  subnets = other.subnets;
+  borders = other.borders;
+  routes = other.routes;
+  acls = other.acls;
+  acl_hits = other.acl_hits;
   sets = other.sets;
   prefixes = other.prefixes;
   identities = other.identities;
@@ -88,6 +107,7 @@ Result<> Bpf::load(const Options& options) {
       return errno_error("pin map " + name, errno);
     }
   }
+  TRY_VOID(drop_other_layouts());
   std::string log(64 << 10, '\0');
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) bpf_program__set_log_buf(program, log.data(), log.size());
@@ -108,6 +128,11 @@ Result<> Bpf::load(const Options& options) {
   take(endpoints, "endpoints", maps.endpoints);
   take(ranges, "ranges", maps.ranges);
   take(machine, "machine", maps.machine);
+  take(subnets, "subnets", maps.subnets);
+  take(borders, "borders", maps.borders);
+  take(routes, "routes", maps.routes);
+  take(acls, "acls", maps.acls);
+  take(acl_hits, "acl_hits", maps.acl_hits);
   take(sets, "sets", maps.sets);
   take(prefixes, "prefixes", maps.prefixes);
   take(identities, "identities", maps.identities);
@@ -133,6 +158,23 @@ Result<> Bpf::load(const Options& options) {
     TRY_VOID(common.put(0, fresh));
     TRY_VOID(generation.put(0, 1));
   }
+  return {};
+}
+
+// Maps of another version's layout can't be used. Then all go: rows of one refer to
+// another's. What programs that still run know of them stays until those are exchanged.
+Result<> Bpf::drop_other_layouts() const {
+  std::vector<std::string> pins;
+  bool fit = true;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    const char* path = bpf_map__pin_path(map);
+    if (path == nullptr) continue;
+    pins.emplace_back(path);
+    fit = fit && TRY(fits_pin(map, path));
+  }
+  if (fit) return {};
+  for (const std::string& path : pins) TRY_VOID(os::remove_file(path));
   return {};
 }
 

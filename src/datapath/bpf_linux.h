@@ -1,5 +1,6 @@
 // The BPF programs and maps of this instance in the kernel. The maps are pinned:
-// opening again finds them, with every flow and every counter.
+// opening again finds them, with every flow and every counter; unless a version with
+// another layout made them: then they begin empty, and flows are judged anew.
 #pragma once
 
 #include <functional>
@@ -46,6 +47,11 @@ class Bpf {
   Map<abi::endpoint_key, abi::endpoint> endpoints;
   Map<abi::range_key, uint32_t> ranges;
   Map<abi::address, uint32_t> machine;
+  Map<uint32_t, abi::subnet> subnets;
+  Map<uint32_t, abi::border> borders;
+  Map<abi::route_key, abi::route> routes;
+  Map<abi::acl_key, abi::acl> acls;
+  Map<uint64_t, uint64_t> acl_hits;
   Map<uint32_t, abi::set> sets;
   Map<abi::prefix_key, abi::prefix> prefixes;
   Map<abi::identity_key, abi::versioned> identities;
@@ -67,6 +73,7 @@ class Bpf {
  private:
   Bpf();
   Result<> load(const Options& options);
+  Result<> drop_other_layouts() const;
   Result<> start_sweep() const;
 
   weft_bpf* skeleton_ = nullptr;

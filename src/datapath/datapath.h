@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "datapath/borders.h"
 #include "datapath/bpf_linux.h"
 #include "datapath/inside_linux.h"
 #include "datapath/kept_map.h"
@@ -91,8 +92,10 @@ class Datapath {
   std::optional<uint32_t> slot_of_rule(uint64_t number) const;
   // What the groups were compiled to.
   const Policy& policy() const { return policy_; }
+  const Borders& borders() const { return borders_; }
   Result<abi::counters> counters_of(const model::TniId& id) const;
   Result<uint64_t> hits_of(const model::RuleId& id) const;
+  Result<uint64_t> hits_of(const model::AclRuleId& id) const;
 
  private:
   struct Held {
@@ -129,6 +132,9 @@ class Datapath {
         tni_slots_(options_.most_tnis) {}
   Result<> adopt();
   Result<> adopt_tnis();
+  Result<> adopt_borders();
+  Borders::Places places() const;
+  Result<> remove_stray_borders(const model::State& state);
   void attempt(const std::string& what, Result<> result);
 
   Result<> put_vpc(const model::State& state, const model::Vpc& vpc);
@@ -149,7 +155,8 @@ class Datapath {
   uint32_t vpc_slot(const model::VpcId& id);
   Result<> write_tni(uint32_t slot, abi::tni row);
   Result<> move_generation();
-  Result<> write_plan(const PolicyPlan& plan, const std::vector<SetMove>& moves, const ClockPair& clocks);
+  Result<> write_plan(const PolicyPlan& plan, const BorderPlan& borders, const std::vector<SetMove>& moves,
+                      const ClockPair& clocks);
   void hold(const Interface& interface, int ifindex);
   void let_go(const model::TniId& id);
   void listen();
@@ -191,6 +198,7 @@ class Datapath {
   std::optional<os::Monitor> monitor_;
   os::Monitor::Around around_ = os::Monitor::Around::No;
   Policy policy_;
+  Borders borders_;
   Phase phase_ = Phase::Adopting;
   // By the ids' texts. Those that are attached here have one; those that were, rest.
   // A slot is another's only after twice as many were attached as may be at one time:

@@ -22,12 +22,6 @@ abi::range_key range_key_of(uint32_t vpc, const net::Prefix& range) {
   return {.prefix_length = 32 + range.mapped_length(), .vpc = vpc, .address = address_of(range.first())};
 }
 
-std::vector<net::Prefix> ranges_of(const model::Vpc& vpc) {
-  std::vector<net::Prefix> ranges = vpc.cidrs;
-  if (vpc.cidr6) ranges.push_back(*vpc.cidr6);
-  return ranges;
-}
-
 // Addresses of a subnet that the router and the resolver answer for.
 std::vector<std::pair<net::Address, uint32_t>> services_of(const model::Subnet& subnet) {
   std::vector<std::pair<net::Address, uint32_t>> services;
@@ -57,6 +51,7 @@ Result<std::unique_ptr<Datapath>> Datapath::open(const Options& options) {
 Result<> Datapath::adopt() {
   generation_ = TRY(bpf_.generation.get(0));
   TRY_VOID(adopt_tnis());
+  TRY_VOID(adopt_borders());
   for (const auto& [slot, row] : TRY(bpf_.vpcs.all())) {
     if (row.id == 0) continue;
     const model::VpcId vpc{"vpc-" + base::hex64(row.id)};
@@ -67,6 +62,15 @@ Result<> Datapath::adopt() {
     gateway_devices_.adopt(row.gateway, slot);
   }
   for (FoundLink& link : TRY(links_->read())) found_.insert_or_assign(link.tni, link);
+  // Where the maps begin empty, a link still says which slot its TNI has.
+  std::set<uint32_t> taken;
+  for (const auto& [tni, slot] : tni_slots_.all()) taken.insert(slot);
+  for (const auto& [tni, link] : found_) {
+    const uint32_t slot = slot_of_index(link.index);
+    if (!tni_slots_.find(tni) && slot > 0 && slot < options_.most_tnis && taken.insert(slot).second) {
+      tni_slots_.adopt(tni, slot);
+    }
+  }
   for (std::string& name : TRY(os::list_netns(options_.names.netns_prefix()))) {
     if (options_.names.is_netns(name)) netns_.insert(std::move(name));
   }
@@ -130,6 +134,29 @@ Result<> Datapath::adopt_tnis() {
   return {};
 }
 
+// Tables and ACLs are compiled into slots that nothing uses yet, as the policy is.
+Result<> Datapath::adopt_borders() {
+  Borders::Found found;
+  for (const auto& [slot, row] : TRY(bpf_.subnets.all())) {
+    if (row.id == 0) continue;
+    found.subnets[slot] = {
+        .id = row.id, .table = at_generation(row.table, generation_), .acl = at_generation(row.acl, generation_)};
+  }
+  for (const auto& [slot, row] : TRY(bpf_.borders.all())) {
+    if (row.version.after == 0) continue;
+    found.vpcs[slot] = {.version = row.version.after, .gateway_table = at_generation(row.gateway_table, generation_)};
+  }
+  for (const auto& [key, row] : TRY(bpf_.routes.all())) found.tables.insert(key.table);
+  for (const auto& [key, row] : TRY(bpf_.acls.all())) found.acls.insert(key.acl);
+  borders_.adopt(found);
+  return {};
+}
+
+Borders::Places Datapath::places() const {
+  return {.vpc = [this](const model::VpcId& id) { return slot_of(id).value_or(0); },
+          .tni = [this](const model::TniId& id) { return has_place(id) ? *slot_of(id) : 0; }};
+}
+
 void Datapath::attempt(const std::string& what, Result<> result) {
   if (result.ok()) {
     problems_.erase(what);
@@ -148,7 +175,7 @@ Result<> Datapath::put_vpc(const model::State&, const model::Vpc& vpc) {
   const auto slot = vpc_slots_.take(vpc.id.text);
   if (!slot) return error(Code::Limit, "the data path holds {} VPCs at most", abi::MOST_VPCS - 1);
   const auto gateway = gateways_.find(vpc.id);
-  TRY_VOID(vpcs_.put(*slot, {.id = number_of(vpc.id.text),
+  TRY_VOID(vpcs_.put(*slot, {.id = vpc.id.number(),
                              .gateway = gateway == gateways_.end() ? 0 : static_cast<uint32_t>(gateway->second),
                              .internet = internet_of(vpc),
                              .version = version_of_ranges(vpc),
@@ -207,8 +234,9 @@ Result<> Datapath::put_tni(const model::Tni& tni) {
   const auto held = held_.find(tni.id);
   const auto found = found_.find(tni.id.text);
   abi::tni row{};
-  row.id = number_of(tni.id.text);
-  row.vpc = vpc_slot(tni.vpc);
+  row.id = tni.id.number();
+  row.vpc = static_cast<uint16_t>(vpc_slot(tni.vpc));
+  row.subnet = static_cast<uint16_t>(borders_.take_subnet(tni.subnet));
   // A link of an earlier weftd carries packets until it is adopted or removed.
   const int ifindex = held != held_.end() ? held->second.ifindex : found != found_.end() ? found->second.index : 0;
   row.ifindex = static_cast<uint32_t>(ifindex);
@@ -455,9 +483,16 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
   if (short_of_room) {
     for (const auto& [id, tni] : state.all<model::Tni>()) move(tni);
   }
-  if (!plan.empty() || !moves.empty()) {
-    attempt("policy", write_plan(plan, moves, clocks));
+  const BorderPlan borders = borders_.update(state, changes, places());
+  if (!plan.empty() || !borders.empty() || !moves.empty()) {
+    attempt("policy", write_plan(plan, borders, moves, clocks));
   }
+  for (const model::Change& change : changes) {
+    const auto* gone = change.after ? nullptr : object_as<model::AclRule>(change.before);
+    if (gone != nullptr) attempt(gone->id.text, bpf_.acl_hits.remove(gone->id.number()));
+  }
+  std::erase_if(problems_, [](const auto& problem) { return problem.first.starts_with("border "); });
+  for (const auto& [what, why] : borders_.problems()) problems_["border " + what] = why;
   std::erase_if(problems_, [](const auto& problem) { return problem.first.starts_with("policy "); });
   for (const auto& [what, why] : policy_.problems()) problems_["policy " + what] = why;
 
@@ -478,12 +513,14 @@ void Datapath::update(const model::State& state, const model::Changes& changes, 
   }
 }
 
-Result<> Datapath::write_plan(const PolicyPlan& plan, const std::vector<SetMove>& moves, const ClockPair& clocks) {
-  const auto written = write_policy(bpf_, plan, moves, clocks);
+Result<> Datapath::write_plan(const PolicyPlan& plan, const BorderPlan& borders, const std::vector<SetMove>& moves,
+                              const ClockPair& clocks) {
+  const auto written = write_policy(bpf_, plan, borders, moves, clocks);
   // It may have moved although something failed after that: it never moves back.
   generation_ = TRY(bpf_.generation.get(0));
   TRY(written);
   policy_.release(plan);
+  borders_.release(borders);
   return {};
 }
 
@@ -518,6 +555,7 @@ Result<> Datapath::remove_leftovers(const model::State& state) {
     vpc_slots_.release(slot);
   }
 
+  TRY_VOID(remove_stray_borders(state));
   const PolicyTables& tables = policy_.tables();
   PolicyPlan old;
   std::set<uint32_t> groups, classes, choices, rules;
@@ -554,6 +592,29 @@ Result<> Datapath::remove_leftovers(const model::State& state) {
   old.gone_choices.assign(choices.begin(), choices.end());
   old.gone_rules.assign(rules.begin(), rules.end());
   policy_.release(old);
+  return {};
+}
+
+Result<> Datapath::remove_stray_borders(const model::State& state) {
+  BorderPlan old = borders_.leftovers(state);
+  const BorderTables& tables = borders_.tables();
+  std::set<uint32_t> table_slots, wanted_tables, acl_slots;
+  for (const auto& [key, to] : tables.routes) wanted_tables.insert(key.table);
+  for (const auto& [key, row] : TRY(bpf_.routes.all())) {
+    if (wanted_tables.contains(key.table)) continue;
+    TRY_VOID(bpf_.routes.remove(key));
+    table_slots.insert(key.table);
+  }
+  for (const auto& [key, row] : TRY(bpf_.acls.all())) {
+    const auto direction = key.direction == abi::DIRECTION_IN ? model::Direction::In : model::Direction::Out;
+    if (tables.acls.contains({key.acl, direction})) continue;
+    TRY_VOID(bpf_.acls.remove(key));
+    acl_slots.insert(key.acl);
+  }
+  for (const uint32_t slot : old.gone_subnets) TRY_VOID(bpf_.subnets.put(slot, {}));
+  old.gone_tables.assign(table_slots.begin(), table_slots.end());
+  old.gone_acl_slots.assign(acl_slots.begin(), acl_slots.end());
+  borders_.release(old);
   return {};
 }
 
@@ -634,11 +695,15 @@ Result<abi::counters> Datapath::counters_of(const model::TniId& id) const {
 }
 
 Result<uint64_t> Datapath::hits_of(const model::RuleId& id) const {
-  const auto slot = slot_of_rule(model::number_of(id));
+  const auto slot = slot_of_rule(id.number());
   uint64_t sum = 0;
   if (!slot) return sum;
   for (const uint64_t one : TRY(bpf_.rule_hits.get(*slot))) sum += one;
   return sum;
+}
+
+Result<uint64_t> Datapath::hits_of(const model::AclRuleId& id) const {
+  return TRY(bpf_.acl_hits.find(id.number())).value_or(0);
 }
 
 Result<> Datapath::remove_all(const Options& options) {

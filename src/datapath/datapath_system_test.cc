@@ -47,19 +47,40 @@ TEST_F(DatapathTest, ANewDaemonAdoptsWhatIsThere) {
   for (size_t i = 0; i < now->size(); ++i) EXPECT_EQ((*links)[i].index, (*now)[i].index);
 }
 
+// The size of a map stands for any other layout.
+TEST_F(DatapathTest, ANewDaemonWithOtherMapsKeepsTheInterfaces) {
+  allow(default_group_, Direction::Out, "all", Prefix::any(net::Family::V4));
+  allow(default_group_, Direction::In, "icmp", default_group_);
+  workload("gone", "10.0.1.9", default_group_);
+  const auto a = workload("a", "10.0.1.10", default_group_);
+  workload("b", "10.0.1.11", default_group_);
+  ASSERT_TRUE(pings(a, "10.0.1.11"));
+  const auto before = datapath_->links().read();
+  datapath_.reset();
+  most_flows_ = 8192;
+  open();
+  tell_all();
+  EXPECT_TRUE(pings(a, "10.0.1.11"));
+  EXPECT_EQ(datapath_->bpf().common.get(0)->most_flows, 8192u);
+  const auto after = datapath_->links().read();
+  ASSERT_TRUE(before.ok() && after.ok());
+  ASSERT_EQ(before->size(), after->size());
+  for (size_t i = 0; i < after->size(); ++i) EXPECT_EQ((*before)[i].index, (*after)[i].index);
+}
+
 // A flow of before may still name what is gone.
 TEST_F(DatapathTest, ANewDaemonGivesThePlaceOfARuleThatWentToNobodySoon) {
   workload("a", "10.0.1.10", default_group_);
   const auto gone = allow(default_group_, Direction::Out, "tcp:80", Prefix::any(net::Family::V4));
-  const auto place = datapath_->slot_of_rule(model::number_of(gone));
+  const auto place = datapath_->slot_of_rule(gone.number());
   ASSERT_TRUE(place);
   run({.operations = {model::Remove{gone}}});
   datapath_.reset();
   open();
   tell_all();
   const auto other = allow(default_group_, Direction::Out, "tcp:81", Prefix::any(net::Family::V4));
-  EXPECT_NE(datapath_->slot_of_rule(model::number_of(other)), place);
-  EXPECT_EQ(datapath_->bpf().rules.get(*place)->id, model::number_of(gone));
+  EXPECT_NE(datapath_->slot_of_rule(other.number()), place);
+  EXPECT_EQ(datapath_->bpf().rules.get(*place)->id, gone.number());
 }
 
 TEST_F(DatapathTest, ANewDaemonHoldsUpNoPacket) {

@@ -44,7 +44,8 @@ Fit fit_versioned(const abi::versioned& found, const abi::versioned& wanted) {
   return settled && found.after == wanted.after ? Fit::Same : Fit::Wrong;
 }
 
-net::Prefix prefix_of(const abi::prefix_key& key) {
+template <class Key>  // abi::prefix_key, abi::route_key
+net::Prefix prefix_of(const Key& key) {
   std::array<uint8_t, 16> bytes;
   std::copy(std::begin(key.address.bytes), std::end(key.address.bytes), bytes.begin());
   const net::Address address = net::Address::v6(bytes);
@@ -375,6 +376,47 @@ Passes Datapath::passes_over_maps() {
                               std::equal(std::begin(found.groups), std::end(found.groups), std::begin(wanted.groups));
         return complete ? fit_versioned(found.version, wanted.version) : Fit::Wrong;
       });
+  const BorderTables& borders = borders_.tables();
+  add_wanted(
+      passes, bpf_.acls, borders.acls,
+      [](const auto& entry) { return std::pair(key_of(entry.first), acl_of(entry.second)); }, fit_bytes<abi::acl>);
+  add_wanted(
+      passes, bpf_.routes, borders.routes,
+      [settled](const auto& entry) {
+        const abi::route_key key = key_of(entry.first);
+        return std::pair(key, abi::route{settled(entry.second), key.prefix_length});
+      },
+      [](const abi::route& found, const abi::route& wanted) {
+        return found.length == wanted.length ? fit_versioned(found.hop, wanted.hop) : Fit::Wrong;
+      });
+  add_wanted(
+      passes, bpf_.subnets, borders.subnets,
+      [settled](const auto& entry) {
+        return std::pair(
+            entry.first,
+            abi::subnet{.id = entry.second.id, .table = settled(entry.second.table), .acl = settled(entry.second.acl)});
+      },
+      [](const abi::subnet& found, const abi::subnet& wanted) {
+        if (found.id != wanted.id || fit_versioned(found.table, wanted.table) == Fit::Wrong) return Fit::Wrong;
+        return fit_versioned(found.acl, wanted.acl);
+      });
+  add_wanted(
+      passes, bpf_.borders, borders.vpcs,
+      [settled](const auto& entry) {
+        return std::pair(entry.first, abi::border{.version = settled(entry.second.version),
+                                                  .gateway_table = settled(entry.second.gateway_table)});
+      },
+      [](const abi::border& found, const abi::border& wanted) {
+        if (fit_versioned(found.version, wanted.version) == Fit::Wrong) return Fit::Wrong;
+        return fit_versioned(found.gateway_table, wanted.gateway_table);
+      });
+  add_found(passes, bpf_.routes, [&borders](const abi::route_key& key) {
+    return borders.routes.contains({.table = key.table, .prefix = prefix_of(key)});
+  });
+  add_found(passes, bpf_.acls, [&borders](const abi::acl_key& key) {
+    const auto direction = key.direction == abi::DIRECTION_IN ? model::Direction::In : model::Direction::Out;
+    return borders.acls.contains({key.acl, direction});
+  });
   add_found(passes, bpf_.cells, [&tables](const abi::cell_key& key) {
     return tables.cells.contains({key.rule_class, key.prefix_length - 32, key.protocol, ntohs(key.selector)});
   });
@@ -402,7 +444,7 @@ void Datapath::go_on_with_maps(Repairs& repairs) {
   if (!round_->maps.empty() || round_->mended == 0) return;
   // What was let in by rows that nobody agreed on goes now. What was let in rightly
   // is judged alike again.
-  attempt("policy", write_plan(policy_.renew(), {}, clocks_));
+  attempt("policy", write_plan(policy_.renew(), {}, {}, clocks_));
 }
 
 }  // namespace weft::datapath

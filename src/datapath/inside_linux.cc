@@ -20,6 +20,11 @@ Result<Wiring> read_wiring(os::Netlink& netlink, const Interface& interface, int
   Wiring there;
   for (const auto& row : TRY(os::read_addresses(netlink, device))) there.addresses.insert(row);
   for (const auto& row : TRY(os::read_routes(netlink, os::kMainTable, device))) there.routes.insert(row);
+  if (interface.home == Home::Workload && interface.cidr6) {
+    for (const auto& row : TRY(os::read_neighbours(netlink))) {
+      if (row.link == device) there.neighbours.insert(row);
+    }
+  }
   if (interface.position == 0 || interface.home == Home::Machine) return there;
   for (const auto& row : TRY(os::read_routes(netlink, table_of(interface), device))) there.routes.insert(row);
   for (const auto& row : TRY(os::read_rules(netlink))) there.rules.insert(row);

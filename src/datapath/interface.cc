@@ -76,11 +76,4 @@ uint32_t version_of_ranges(const model::Vpc& vpc) {
   return static_cast<uint32_t>(hash.value() ^ (hash.value() >> 32));
 }
 
-uint64_t number_of(const std::string& id) {
-  CHECK(id.size() > 16);
-  uint64_t number = 0;
-  std::from_chars(id.data() + id.size() - 16, id.data() + id.size(), number, 16);
-  return number;
-}
-
 }  // namespace weft::datapath

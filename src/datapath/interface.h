@@ -49,6 +49,5 @@ uint32_t salt_of(const model::Tni& tni);
 uint32_t version_of_ranges(const model::Vpc& vpc);
 // INTERNET_* of bpf/abi.h.
 uint32_t internet_of(const model::Vpc& vpc);
-uint64_t number_of(const std::string& id);  // the 16 digits of any id
 
 }  // namespace weft::datapath

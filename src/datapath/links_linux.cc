@@ -208,7 +208,8 @@ Result<> Links::configure(const Interface& interface, os::Netlink& netlink, int 
   for (os::Request& request : requests_of({.addresses = wiring.addresses}, interface.home))
     requests.push_back(std::move(request));
   requests.push_back(os::change_link({.index = index, .state = os::LinkState::Up}));
-  for (os::Request& request : requests_of({.routes = wiring.routes, .rules = wiring.rules}, interface.home)) {
+  for (os::Request& request :
+       requests_of({.routes = wiring.routes, .rules = wiring.rules, .neighbours = wiring.neighbours}, interface.home)) {
     requests.push_back(std::move(request));
   }
   return netlink.apply(requests);

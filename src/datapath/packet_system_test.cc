@@ -14,6 +14,7 @@
 
 #include "base/rng.h"
 #include "datapath/paper_kernel.h"
+#include "model/testing.h"
 #include "net/packet.h"
 #include "os/clock.h"
 #include "os/isolated.h"
@@ -50,19 +51,20 @@ class PacketTest : public os::Isolated {
     auto opened = PaperKernel::open(4096);
     ASSERT_TRUE(opened.ok()) << opened.error().what;
     kernel_ = std::move(*opened);
-    put({model::Machine{.id = machine_, .name = "m"}, model::Group{.id = group_, .name = "g", .vpc = vpc_},
-         model::Vpc{.id = vpc_,
-                    .name = "v",
-                    .cidrs = {*Prefix::parse("10.0.0.0/16")},
-                    .cidr6 = *Prefix::parse("fd00:1::/56"),
-                    .default_group = group_,
-                    .internet = model::Internet::Attached},
-         model::Subnet{.id = subnet_,
-                       .name = "s",
-                       .vpc = vpc_,
-                       .cidr = *Prefix::parse("10.0.0.0/24"),
-                       .cidr6 = *Prefix::parse("fd00:1::/64")},
-         tni(a_, 4), tni(b_, 5), workload(4), workload(5)});
+    put(model::with_border({.id = vpc_,
+                            .name = "v",
+                            .cidrs = {*Prefix::parse("10.0.0.0/16")},
+                            .cidr6 = *Prefix::parse("fd00:1::/56"),
+                            .default_group = group_,
+                            .internet = model::Internet::Attached}) +
+        std::vector<model::Object>{model::Machine{.id = machine_, .name = "m"},
+                                   model::Group{.id = group_, .name = "g", .vpc = vpc_},
+                                   model::Subnet{.id = subnet_,
+                                                 .name = "s",
+                                                 .vpc = vpc_,
+                                                 .cidr = *Prefix::parse("10.0.0.0/24"),
+                                                 .cidr6 = *Prefix::parse("fd00:1::/64")},
+                                   tni(a_, 4), tni(b_, 5), workload(4), workload(5)});
     auto netlink = os::Netlink::open();
     ASSERT_TRUE(netlink.ok());
     for (const model::TniId& tni : {a_, b_}) {
@@ -123,7 +125,7 @@ class PacketTest : public os::Isolated {
     for (const Direction direction : {Direction::In, Direction::Out}) {
       for (const net::Family family : {net::Family::V4, net::Family::V6}) {
         if (std::string_view(traffic).starts_with("icmp:") && family == net::Family::V6) continue;
-        put({model::Rule{.id = model::rule_of_number(++rules_),
+        put({model::Rule{.id = model::RuleId::of(++rules_),
                          .group = group_,
                          .direction = direction,
                          .traffic = *model::Traffic::parse(traffic),
@@ -134,7 +136,7 @@ class PacketTest : public os::Isolated {
   // All that were allowed by allow().
   void expire_rules() {
     for (uint64_t number = 1; number <= rules_; ++number) {
-      model::Rule expired = state_.get(model::rule_of_number(number));
+      model::Rule expired = state_.get(model::RuleId::of(number));
       expired.until = base::WallTime{1};
       put({expired});
     }
@@ -743,11 +745,11 @@ TEST_F(PacketTest, WhatAHostTellsItsWireIsCountedAndNotListed) {
 }
 
 TEST_F(PacketTest, ARuleCountsTheFlowsThatItOpened) {
-  put({model::Rule{.id = model::rule_of_number(1),
+  put({model::Rule{.id = model::RuleId::of(1),
                    .group = group_,
                    .direction = Direction::Out,
                    .peer = Prefix::any(net::Family::V4)},
-       model::Rule{.id = model::rule_of_number(2), .group = group_, .peer = group_}});
+       model::Rule{.id = model::RuleId::of(2), .group = group_, .peer = group_}});
   const auto hits = [&](uint64_t number) {
     for (const auto& [slot, row] : kernel_->tables().rules) {
       if (row.number == number) return sum(kernel_->bpf().rule_hits, slot);
@@ -763,7 +765,7 @@ TEST_F(PacketTest, ARuleCountsTheFlowsThatItOpened) {
 }
 
 TEST_F(PacketTest, AnAuditedRuleTellsWhatItWouldHaveAllowed) {
-  put({model::Rule{.id = model::rule_of_number(9),
+  put({model::Rule{.id = model::RuleId::of(9),
                    .group = group_,
                    .direction = Direction::Out,
                    .peer = Prefix::any(net::Family::V4),
@@ -798,7 +800,7 @@ TEST_F(PacketTest, AFlowNamesTheRuleThatLetItInThoughThatIsGone) {
   std::vector<uint32_t> slots;
   for (const auto& [slot, row] : kernel_->tables().rules) slots.push_back(slot);
   for (uint64_t number = 1; number <= first; ++number) {
-    run({.operations = {model::Remove{model::rule_of_number(number)}}});
+    run({.operations = {model::Remove{model::RuleId::of(number)}}});
   }
   // As if other rules had their slots by now.
   for (const uint32_t slot : slots) {
@@ -816,11 +818,11 @@ TEST_F(PacketTest, AFlowNamesTheRuleThatLetItInThoughThatIsGone) {
 
 TEST_F(PacketTest, WhatIsKeptEndsWithTheRuleThatLetItIn) {
   put({model::Group{.id = group_, .name = "g", .vpc = vpc_, .on_revoke = model::OnRevoke::Keep},
-       model::Rule{.id = model::rule_of_number(1),
+       model::Rule{.id = model::RuleId::of(1),
                    .group = group_,
                    .direction = Direction::Out,
                    .peer = Prefix::any(net::Family::V4)},
-       model::Rule{.id = model::rule_of_number(2),
+       model::Rule{.id = model::RuleId::of(2),
                    .group = group_,
                    .peer = Prefix::any(net::Family::V4),
                    .until = base::WallTime{} + std::chrono::seconds(60)}});
@@ -835,7 +837,7 @@ TEST_F(PacketTest, WhatIsKeptEndsWithTheRuleThatLetItIn) {
     return std::string(model::text_of(verdict->reason));
   };
   EXPECT_EQ(reason_after(1), "rule");
-  run({.operations = {model::Remove{model::rule_of_number(2)}}});
+  run({.operations = {model::Remove{model::RuleId::of(2)}}});
   EXPECT_EQ(reason_after(20), "established");
   EXPECT_EQ(reason_after(40), "established");
   EXPECT_EQ(reason_after(59), "established");

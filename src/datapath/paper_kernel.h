@@ -52,7 +52,12 @@ class PaperKernel {
       moves.push_back({.tni = slot, .before = set_of_tni_[slot], .after = set});
       set_of_tni_[slot] = set;
     }
-    const uint32_t generation = TRY(write_policy(bpf_, plan, moves, {now, {now.ns}}));
+    const BorderPlan borders =
+        borders_.update(state, changes,
+                        {.vpc = [this](const model::VpcId& id) { return slot_of(id); },
+                         .tni = [this](const model::TniId& id) { return away_.contains(id.text) ? 0 : slot_of(id); }});
+    const uint32_t generation = TRY(write_policy(bpf_, plan, borders, moves, {now, {now.ns}}));
+    borders_.release(borders);
     image_.prepare(plan, generation, [] {});
     image_.clean(plan, [] {});
     policy_.release(plan);
@@ -74,7 +79,11 @@ class PaperKernel {
     abi::probe probe{.packet = packet_of(now, packet), .judgement = {}};
     TRY_VOID(run("judge_probe", bpf_.judge_probe(), probe));
     model::Verdict verdict{.reason = static_cast<model::Reason>(probe.judgement.reason)};
-    if (probe.judgement.rule != 0) verdict.rule = model::rule_of_number(probe.judgement.rule);
+    if (verdict.reason == model::Reason::AclDenied) {
+      if (probe.judgement.rule != 0) verdict.acl_rule = model::AclRuleId::of(probe.judgement.rule);
+    } else if (probe.judgement.rule != 0) {
+      verdict.rule = model::RuleId::of(probe.judgement.rule);
+    }
     verdict.target = tni_in(probe.judgement.target);
     verdict.denier = tni_in(probe.judgement.denier);
     return verdict;
@@ -102,7 +111,7 @@ class PaperKernel {
                                                  .protocol = protocol,
                                                  .selector = selector},
                                                 generation_, now);
-      return number == 0 ? model::RuleId{} : model::rule_of_number(number);
+      return number == 0 ? model::RuleId{} : model::RuleId::of(number);
     };
   }
 
@@ -232,7 +241,7 @@ class PaperKernel {
 
   Result<> put_vpc(const model::Vpc& vpc) {
     const uint32_t slot = *vpc_slots_.take(vpc.id.text);
-    TRY_VOID(bpf_.vpcs.put(slot, {.id = number_of(vpc.id.text),
+    TRY_VOID(bpf_.vpcs.put(slot, {.id = vpc.id.number(),
                                   .gateway = 5,
                                   .internet = internet_of(vpc),
                                   .version = version_of_ranges(vpc),
@@ -263,8 +272,9 @@ class PaperKernel {
     tni_of_slot_[slot] = tni.id;
     if (!known || was_away) set_of_tni_[slot] = policy_.set_slot(tni.groups);
     abi::tni row{};
-    row.id = number_of(tni.id.text);
-    row.vpc = slot_of(tni.vpc);
+    row.id = tni.id.number();
+    row.vpc = static_cast<uint16_t>(slot_of(tni.vpc));
+    row.subnet = static_cast<uint16_t>(borders_.take_subnet(tni.subnet));
     row.ifindex = static_cast<uint32_t>(index_of_slot(slot, kFirstTurn));
     row.set = {set_of_tni_[slot], set_of_tni_[slot], generation_};
     row.flags = tni.source_check == model::SourceCheck::Off ? uint8_t{abi::TNI_SOURCE_CHECK_OFF} : uint8_t{0};
@@ -287,11 +297,6 @@ class PaperKernel {
   static abi::range_key range_key(uint32_t vpc, const net::Prefix& range) {
     return {.prefix_length = 32 + range.mapped_length(), .vpc = vpc, .address = address_of(range.first())};
   }
-  static std::vector<net::Prefix> ranges_of(const model::Vpc& vpc) {
-    std::vector<net::Prefix> ranges = vpc.cidrs;
-    if (vpc.cidr6) ranges.push_back(*vpc.cidr6);
-    return ranges;
-  }
   static std::vector<std::pair<net::Address, uint32_t>> services_of(const model::Subnet& subnet) {
     std::vector<net::Prefix> ranges{subnet.cidr};
     if (subnet.cidr6) ranges.push_back(*subnet.cidr6);
@@ -305,6 +310,7 @@ class PaperKernel {
 
   Bpf bpf_;
   Policy policy_{{}};
+  Borders borders_;
   PolicyImage image_;
   uint32_t generation_ = 1;
   Slots<std::string> tni_slots_, vpc_slots_{abi::MOST_VPCS};

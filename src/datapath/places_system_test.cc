@@ -109,7 +109,7 @@ TEST_F(PlacesTest, WhoIsAwayForLongestGivesItsOwnUp) {
   EXPECT_FALSE(datapath_->slot_of(c));
   EXPECT_EQ(sent(c), 0u);
   EXPECT_EQ(sent(b), sent_by_b);
-  EXPECT_EQ(datapath_->bpf().tnis.get(slot)->id, number_of(d.text));
+  EXPECT_EQ(datapath_->bpf().tnis.get(slot)->id, d.number());
   EXPECT_NE(datapath_->bpf().tnis.get(slot)->salt, salt);  // flows of before aren't its own
   EXPECT_FALSE(pings(a, "10.0.1.12"));
   EXPECT_TRUE(pings(a, "10.0.1.13"));

@@ -149,7 +149,7 @@ Policy::GroupRules Policy::rules_of(const model::State& state, const GroupId& gr
     const uint32_t direction =
         rule.direction == model::Direction::Out ? uint32_t{abi::DIRECTION_OUT} : uint32_t{abi::DIRECTION_IN};
     const uint32_t kind = rule.mode == model::Mode::Audit ? direction | abi::TABLE_AUDIT : direction;
-    const ClassRule entry{.number = model::number_of(id),
+    const ClassRule entry{.number = id.number(),
                           .protocol = rule.traffic.protocol,
                           .first = rule.traffic.first,
                           .last = rule.traffic.last,

@@ -52,7 +52,7 @@ std::vector<Asked> some_questions(const model::State& state, base::Rng& rng, siz
 uint64_t by_rules(const model::State& state, base::WallTime now, const Asked& asked) {
   const model::RuleId id = model::first_rule(state, now, asked.tni, asked.direction, asked.mode, asked.address,
                                              asked.peer ? &*asked.peer : nullptr, asked.protocol, asked.selector);
-  return id.empty() ? 0 : model::number_of(id);
+  return id.empty() ? 0 : id.number();
 }
 
 PolicyImage::Question question_of(const Policy& policy, const Asked& asked) {
@@ -334,7 +334,7 @@ TEST(Policy, AnotherDeadlineOfARuleIsSeenOnlyWithTheNewGeneration) {
   for (const auto& [id, rule] : std::map(run.state.all<model::Rule>())) {
     run.carry_out(apply({.operations = {model::Remove{id}}}));
   }
-  model::Rule rule{.id = model::rule_of_number(77),
+  model::Rule rule{.id = model::RuleId::of(77),
                    .group = tni.groups.front(),
                    .peer = net::Prefix::any(net::Family::V4),
                    .until = run.now + std::chrono::seconds(60)};

@@ -1,7 +1,8 @@
-// Writes a plan of the policy compiler into the maps, so that every packet is
-// judged wholly by the old policy or wholly by the new one.
+// Writes the plans of the compilers into the maps, so that every packet is judged wholly
+// by the old policy, routes and ACLs, or wholly by the new ones.
 #pragma once
 
+#include "datapath/borders.h"
 #include "datapath/bpf_linux.h"
 #include "datapath/policy.h"
 
@@ -23,8 +24,8 @@ struct SetMove {
 
 // Everything that becomes visible at once, then what nobody needs any more.
 // Answers the generation that holds now.
-Result<uint32_t> write_policy(const Bpf& bpf, const PolicyPlan& plan, const std::vector<SetMove>& moves,
-                              const ClockPair& clocks);
+Result<uint32_t> write_policy(const Bpf& bpf, const PolicyPlan& plan, const BorderPlan& borders,
+                              const std::vector<SetMove>& moves, const ClockPair& clocks);
 
 // Waits until no packet is being judged by an older generation: microseconds,
 // as long as a packet takes.
@@ -35,5 +36,8 @@ abi::prefix_key key_of(const PrefixKey& key);
 abi::cell_key key_of(const CellKey& key);
 abi::identity_key key_of(const IdentityKey& key);
 abi::rule rule_of(const RuleRow& row, const ClockPair& now);
+abi::route_key key_of(const RouteKey& key);
+abi::acl_key key_of(const AclKey& key);
+abi::acl acl_of(const AclRows& rows);
 
 }  // namespace weft::datapath

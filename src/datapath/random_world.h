@@ -41,8 +41,10 @@ class RandomWorld {
       put(command, prefix_list());
     } else if (dice < 630) {
       remove(command, model::PrefixListId{name("pl", 1 + rng_.below(kLists))});
-    } else if (dice < 700) {
+    } else if (dice < 650) {
       remove(command, tni_id(v, rng_.below(kTnis)));
+    } else if (dice < 820) {
+      change_border(state, v, command);
     } else {
       put(command, tni(state, v, rng_.below(kTnis)));
     }
@@ -87,6 +89,8 @@ class RandomWorld {
     model::Packet packet{.vpc = near.vpc};
     net::Address here = pick(near.addresses());
     if (rng_.one_in(12)) here = some_address();
+    // What stands between others speaks for them.
+    if (near.source_check == model::SourceCheck::Off && rng_.one_in(2)) here = pick(pick(beside)->addresses());
     net::Address there = pick(pick(beside)->addresses());
     if (rng_.one_in(12)) there = nobody(here.family());
     const uint64_t dice = rng_.below(100);
@@ -124,7 +128,8 @@ class RandomWorld {
     return rules;
   }
   // An answer to it, or more of the same.
-  model::Packet next_of(const model::State& state, const model::Packet& packet) {
+  // `receiver` got it.
+  model::Packet next_of(const model::State& state, const model::Packet& packet, const model::TniId& receiver) {
     model::Packet next = packet;
     next.inner.reset();
     if (packet.protocol == model::kTcp) next.tcp = tcp_flags();
@@ -132,12 +137,23 @@ class RandomWorld {
       std::swap(next.source, next.target);
       const model::Tni* holder = state.holder_of(packet.vpc, next.source.address);
       next.sender = holder == nullptr ? model::TniId{} : holder->id;
+      if (state.find(receiver) != nullptr && !rng_.one_in(4)) next.sender = receiver;
       if (packet.icmp == model::IcmpKind::None && model::has_ports(packet.protocol)) next.selector = next.target.port;
     }
     if (packet.icmp == model::IcmpKind::Request || packet.icmp == model::IcmpKind::Reply) {
       set_echo(next, rng_.one_in(4) ? packet.icmp : other_kind(packet.icmp));
     }
-    if (rng_.one_in(12)) make_error(state, packet, next);
+    if (rng_.one_in(12)) {
+      make_error(state, packet, next);
+      if (state.find(receiver) != nullptr && rng_.one_in(2)) next.sender = receiver;
+      return next;
+    }
+    // On the other side of what stands between.
+    const model::Tni* by = state.find(receiver);
+    if (by != nullptr && by->source_check == model::SourceCheck::Off && rng_.one_in(4)) {
+      next = packet;
+      next.sender = receiver;
+    }
     return next;
   }
   // Whether somebody could send it: its VPC is there, its sender attached.
@@ -148,17 +164,27 @@ class RandomWorld {
     return tni != nullptr && tni->vpc == packet.vpc && !tni->workload.empty();
   }
 
+  // Inside of the VPCs or outside.
+  net::Address any_address() {
+    return rng_.one_in(2) ? some_address() : outside(rng_.one_in(2) ? net::Family::V4 : net::Family::V6);
+  }
+
   // By which others know the machine.
   static std::set<net::Address> machine() { return {address("192.0.2.6"), address("2001:db8::6")}; }
 
   static constexpr uint64_t kVpcs = 3, kGroups = 4, kRules = 28, kLists = 2, kTnis = 6;
+  static constexpr uint64_t kTables = 3, kRoutes = 12, kAcls = 3, kAclRules = 10;
   static model::VpcId vpc_id(uint64_t v) { return {name("vpc", 1 + v)}; }
 
  private:
   static std::string name(const std::string& prefix, uint64_t number) { return prefix + "-" + base::hex64(number); }
   static model::SubnetId subnet_id(uint64_t v, uint64_t n) { return {name("subnet", 1 + v * 16 + n)}; }
   static model::GroupId group_id(uint64_t v, uint64_t n) { return {name("sg", 1 + v * 16 + n)}; }
-  static model::RuleId rule_id(uint64_t v, uint64_t n) { return model::rule_of_number(1 + n * kVpcs + v); }
+  static model::RuleId rule_id(uint64_t v, uint64_t n) { return model::RuleId::of(1 + n * kVpcs + v); }
+  static model::RouteTableId table_id(uint64_t v, uint64_t n) { return {name("rtb", 1 + v * 16 + n)}; }
+  static model::RouteId route_id(uint64_t v, uint64_t n) { return {name("route", 1 + v * 64 + n)}; }
+  static model::AclId acl_id(uint64_t v, uint64_t n) { return {name("acl", 1 + v * 16 + n)}; }
+  static model::AclRuleId acl_rule_id(uint64_t v, uint64_t n) { return model::AclRuleId::of(1 + v * 64 + n); }
   static model::TniId tni_id(uint64_t v, uint64_t n) { return {name("tni", 1 + v * 16 + n)}; }
   static model::WorkloadId workload_id(uint64_t v, uint64_t n) { return {name("w", 1 + v * 16 + n)}; }
   static net::Prefix prefix(const char* text) { return *net::Prefix::parse(text); }
@@ -182,6 +208,8 @@ class RandomWorld {
             .cidrs = {prefix(v < 2 ? "10.0.0.0/16" : "10.1.0.0/16")},
             .cidr6 = prefix((range6(v) + "::/56").c_str()),
             .default_group = group_id(v, 0),
+            .main_table = table_id(v, 0),
+            .default_acl = acl_id(v, 0),
             .internet = v == 0 ? model::Internet::None : model::Internet::Attached};
   }
   static std::string range6(uint64_t v) { return v < 2 ? "fd00:1" : "2001:db8:1"; }
@@ -190,6 +218,29 @@ class RandomWorld {
     operations.emplace_back(model::Put{model::Machine{.id = machine, .name = "m"}});
     operations.emplace_back(model::Put{vpc(v)});
     for (uint64_t n = 0; n < kGroups; ++n) operations.emplace_back(model::Put{group(v, n)});
+    for (uint64_t n = 0; n < kTables; ++n) {
+      operations.emplace_back(
+          model::Put{model::RouteTable{.id = table_id(v, n), .name = "t" + std::to_string(n), .vpc = vpc_id(v)}});
+      for (uint64_t m = 0; v != 0 && m < 2; ++m) {
+        const auto family = m == 0 ? net::Family::V4 : net::Family::V6;
+        operations.emplace_back(model::Put{model::Route{.id = route_id(v, kRoutes + 2 * n + m),
+                                                        .table = table_id(v, n),
+                                                        .destination = net::Prefix::any(family),
+                                                        .target = model::Way::Internet}});
+      }
+    }
+    for (uint64_t n = 0; n < kAcls; ++n) {
+      operations.emplace_back(
+          model::Put{model::Acl{.id = acl_id(v, n), .name = "a" + std::to_string(n), .vpc = vpc_id(v)}});
+      for (uint64_t m = 0; m < 4; ++m) {
+        operations.emplace_back(
+            model::Put{model::AclRule{.id = acl_rule_id(v, kAclRules + 4 * n + m),
+                                      .acl = acl_id(v, n),
+                                      .direction = m < 2 ? model::Direction::In : model::Direction::Out,
+                                      .number = static_cast<uint16_t>(30000 + m),
+                                      .prefix = net::Prefix::any(m % 2 == 0 ? net::Family::V4 : net::Family::V6)}});
+      }
+    }
     // As new groups have it: all out.
     for (uint64_t n = 0; n < 4; ++n) {
       operations.emplace_back(
@@ -232,6 +283,10 @@ class RandomWorld {
       }
       drop(workload_id(v, n));
     }
+    for (uint64_t n = 0; n < kRoutes + 2 * kTables; ++n) drop(route_id(v, n));
+    for (uint64_t n = 0; n < kTables; ++n) drop(table_id(v, n));
+    for (uint64_t n = 0; n < kAclRules + 4 * kAcls; ++n) drop(acl_rule_id(v, n));
+    for (uint64_t n = 0; n < kAcls; ++n) drop(acl_id(v, n));
     for (uint64_t n = 0; n < kRules + 4; ++n) drop(rule_id(v, n));
     for (uint64_t n = 0; n < 3; ++n) drop(subnet_id(v, n));
     for (uint64_t n = 0; n < kGroups; ++n) drop(group_id(v, n));
@@ -243,7 +298,8 @@ class RandomWorld {
     const model::Subnet inner{
         .id = subnet_id(v, 2), .name = "s2", .vpc = vpc_id(v), .cidr = prefix("192.0.2.0/28"), .cidr6 = std::nullopt};
     if (rng_.one_in(2)) {
-      changed.internet = rng_.one_in(2) ? model::Internet::None : model::Internet::Attached;
+      auto& gateway = rng_.one_in(3) ? changed.egress_only : changed.internet;
+      gateway = rng_.one_in(3) ? model::Internet::None : model::Internet::Attached;
     } else if (changed.cidrs.size() == 1) {
       changed.cidrs.push_back(prefix("192.0.2.0/24"));
     } else if (state.find(inner.id) == nullptr && rng_.one_in(2)) {
@@ -253,6 +309,69 @@ class RandomWorld {
       changed.cidrs.resize(1);
     }
     operations.emplace_back(model::Put{changed});
+  }
+  // A route, a rule of an ACL, which of them a subnet or the gateway has.
+  void change_border(const model::State& state, uint64_t v, model::Command& command) {
+    switch (rng_.below(8)) {
+      case 0:
+      case 1: put(command, route(v)); break;
+      case 2: remove(command, route_id(v, rng_.below(kRoutes))); break;
+      case 3:
+      case 4: put(command, acl_rule(v)); break;
+      case 5: remove(command, acl_rule_id(v, rng_.below(kAclRules))); break;
+      case 6: {
+        model::Vpc changed = state.get(vpc_id(v));
+        if (rng_.one_in(2)) {
+          changed.gateway_table = rng_.one_in(2) ? table_id(v, rng_.below(kTables)) : model::RouteTableId{};
+        } else {
+          changed.main_table = table_id(v, rng_.below(kTables));
+          changed.default_acl = acl_id(v, rng_.below(kAcls));
+        }
+        put(command, changed);
+        break;
+      }
+      default: {
+        const model::Subnet* subnet = state.find(subnet_id(v, rng_.below(3)));
+        if (subnet == nullptr) break;
+        model::Subnet changed = *subnet;
+        changed.table = rng_.one_in(3) ? model::RouteTableId{} : table_id(v, rng_.below(kTables));
+        changed.acl = rng_.one_in(3) ? model::AclId{} : acl_id(v, rng_.below(kAcls));
+        put(command, changed);
+      }
+    }
+  }
+  model::Route route(uint64_t v) {
+    model::Route route{.id = route_id(v, rng_.below(kRoutes)), .table = table_id(v, rng_.below(kTables))};
+    const std::string ours = v < 2 ? "10.0." : "10.1.";
+    const std::string ours6 = range6(v) + (v < 2 ? ":0:" : ":");
+    const std::vector<std::string> inside = {ours + "0.0/24", ours + "1.0/24", ours6 + "0::/64", ours6 + "1::/64"};
+    if (!rng_.one_in(3)) {
+      route.destination = prefix(pick(inside).c_str());
+      route.target = tni_id(v, rng_.below(kTnis));
+      return route;
+    }
+    route.destination = prefix(
+        pick(std::vector<const char*>{"192.0.2.0/24", "192.0.2.4/30", "198.51.100.0/22", "10.0.0.0/8", "128.0.0.0/1",
+                                      "2001:db8::/32", "2001:db8::5/128", "8000::/1", "2000::/3"}));
+    if (rng_.one_in(4)) route.destination = model::PrefixListId{name("pl", 1 + rng_.below(kLists))};
+    switch (rng_.below(8)) {
+      case 0:
+      case 1: route.target = model::Way::Blackhole; break;
+      case 2: route.target = model::Way::EgressOnly; break;
+      case 3: route.target = tni_id(v, rng_.below(kTnis)); break;
+      default: route.target = model::Way::Internet; break;
+    }
+    return route;
+  }
+  model::AclRule acl_rule(uint64_t v) {
+    return {.id = acl_rule_id(v, rng_.below(kAclRules)),
+            .acl = acl_id(v, rng_.below(kAcls)),
+            .direction = rng_.one_in(2) ? model::Direction::In : model::Direction::Out,
+            .number = static_cast<uint16_t>(1 + rng_.below(6)),
+            .action = rng_.one_in(4) ? model::Action::Allow : model::Action::Deny,
+            .traffic = rng_.one_in(2) ? model::Traffic{} : some_traffic(),
+            .prefix =
+                rng_.one_in(2) ? net::Prefix::any(rng_.one_in(2) ? net::Family::V4 : net::Family::V6) : some_prefix()};
   }
   model::Group group(uint64_t v, uint64_t n) {
     return {.id = group_id(v, n),
@@ -312,7 +431,7 @@ class RandomWorld {
     if (in != nullptr && in->cidr6 && !rng_.one_in(4)) tni.ip6 = host_of(*in->cidr6);
     set_groups(v, tni);
     if (rng_.one_in(8)) tni.workload = {};
-    if (rng_.one_in(10)) tni.source_check = model::SourceCheck::Off;
+    if (rng_.one_in(3)) tni.source_check = model::SourceCheck::Off;
     if (rng_.one_in(3)) {
       tni.timeouts = {.tcp_opening = 5,
                       .tcp_established = 100,

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "datapath/datapath.h"
+#include "model/testing.h"
 #include "os/bpffs.h"
 #include "os/clock.h"
 #include "os/isolated.h"
@@ -24,18 +25,18 @@ class DatapathTest : public os::Isolated {
     const auto mounted = os::mount_bpffs("/run/bpf");
     ASSERT_TRUE(mounted.ok()) << mounted.error().what;
     open();
-    apply({model::Group{.id = default_group_, .name = "default", .vpc = vpc_},
-           model::Vpc{.id = vpc_,
-                      .name = "v",
-                      .cidrs = {*Prefix::parse("10.0.0.0/16")},
-                      .cidr6 = *Prefix::parse("fd12:3456:789a::/56"),
-                      .default_group = default_group_},
-           model::Subnet{.id = subnet_,
-                         .name = "s",
-                         .vpc = vpc_,
-                         .cidr = *Prefix::parse("10.0.1.0/24"),
-                         .cidr6 = *Prefix::parse("fd12:3456:789a:1::/64")},
-           model::Machine{.id = machine_, .name = "m"}});
+    apply(model::with_border({.id = vpc_,
+                              .name = "v",
+                              .cidrs = {*Prefix::parse("10.0.0.0/16")},
+                              .cidr6 = *Prefix::parse("fd12:3456:789a::/56"),
+                              .default_group = default_group_}) +
+          std::vector<model::Object>{model::Group{.id = default_group_, .name = "default", .vpc = vpc_},
+                                     model::Subnet{.id = subnet_,
+                                                   .name = "s",
+                                                   .vpc = vpc_,
+                                                   .cidr = *Prefix::parse("10.0.1.0/24"),
+                                                   .cidr6 = *Prefix::parse("fd12:3456:789a:1::/64")},
+                                     model::Machine{.id = machine_, .name = "m"}});
   }
   void TearDown() override {
     datapath_.reset();
@@ -47,7 +48,7 @@ class DatapathTest : public os::Isolated {
     return {.names = {},
             .pins = "/run/bpf/weft",
             .self = machine_,
-            .most_flows = 4096,
+            .most_flows = most_flows_,
             .most_tnis = most_tnis_,
             .most_heard = most_heard_};
   }
@@ -139,6 +140,7 @@ class DatapathTest : public os::Isolated {
   model::State state_;
   model::MachineId machine_ = id<model::MachineId>();
   size_t most_heard_ = 1024;
+  uint32_t most_flows_ = 4096;
   uint32_t most_tnis_ = abi::MOST_TNIS;
   model::VpcId vpc_ = id<model::VpcId>();
   model::SubnetId subnet_ = id<model::SubnetId>();

@@ -40,13 +40,13 @@ std::string story_of(const model::Packet& packet) {
 }
 
 std::string story_of(const model::Verdict& verdict) {
-  return fmt::format("{} rule {} target {} denier {}", model::text_of(verdict.reason), verdict.rule.text,
-                     verdict.target.text, verdict.denier.text);
+  return fmt::format("{} rule {} target {} denier {} acl rule {}", model::text_of(verdict.reason), verdict.rule.text,
+                     verdict.target.text, verdict.denier.text, verdict.acl_rule.text);
 }
 
 // What a user is told, and where it goes.
 auto told(const model::Verdict& verdict) {
-  return std::tuple(verdict.reason, verdict.rule, verdict.target, verdict.denier);
+  return std::tuple(verdict.reason, verdict.rule, verdict.target, verdict.denier, verdict.acl_rule);
 }
 
 class ThreeVerdicts : public os::Isolated {
@@ -100,7 +100,7 @@ class ThreeVerdicts : public os::Isolated {
   // The rules of one end of an open flow go, or expire, for a moment.
   void revoke() {
     if (recent_.empty()) return;
-    const model::Packet packet = recent_[rng_.below(recent_.size())];
+    const model::Packet packet = recent_[rng_.below(recent_.size())].packet;
     if (!RandomWorld::can_be_sent(state_, packet)) return;
     send(packet);
     if (HasFatalFailure()) return;
@@ -118,10 +118,10 @@ class ThreeVerdicts : public os::Isolated {
     }
     carry_out(go);
     // A copy: sending adds to the recent ones.
-    for (const model::Packet& other : std::deque<model::Packet>(recent_)) {
+    for (const auto& [other, receiver] : std::deque<Recent>(recent_)) {
       if (HasFatalFailure()) return;
       if (other.vpc != packet.vpc || (other.source.address != end && other.target.address != end)) continue;
-      const model::Packet next = world_.next_of(state_, other);
+      const model::Packet next = world_.next_of(state_, other, receiver);
       if (RandomWorld::can_be_sent(state_, next)) send(next);
     }
     carry_out(come);
@@ -130,7 +130,7 @@ class ThreeVerdicts : public os::Isolated {
   // One sender opens more flows than its share.
   void flood() {
     if (recent_.empty()) return;
-    model::Packet packet = recent_[rng_.below(recent_.size())];
+    model::Packet packet = recent_[rng_.below(recent_.size())].packet;
     for (uint16_t i = 0; i < 20 && !HasFatalFailure(); ++i) {
       packet.source.port = static_cast<uint16_t>(50000 + i);
       if (packet.icmp != model::IcmpKind::None) packet.target.port = packet.source.port;
@@ -141,7 +141,8 @@ class ThreeVerdicts : public os::Isolated {
   void packet() {
     std::optional<model::Packet> packet;
     if (!recent_.empty() && !rng_.one_in(3)) {
-      packet = world_.next_of(state_, recent_[rng_.below(recent_.size())]);
+      const Recent recent = recent_[rng_.below(recent_.size())];
+      packet = world_.next_of(state_, recent.packet, recent.receiver);
     } else {
       packet = world_.packet(state_);
     }
@@ -158,6 +159,7 @@ class ThreeVerdicts : public os::Isolated {
     ASSERT_EQ(told(nouns), told(*bpf)) << story_of(packet) << "\n  by nouns: " << story_of(nouns)
                                        << "\n  by BPF:   " << story_of(*bpf);
     ++seen_[nouns.reason];
+    if (nouns.reason == Reason::Established && !nouns.stand_in.empty()) ++stood_in_;
     ++packets_;
     if (model::outcome_of(nouns.reason) == model::Outcome::Allow) ++allowed_;
     remember(packet, nouns);
@@ -166,12 +168,14 @@ class ThreeVerdicts : public os::Isolated {
   // One packet of each flow that was heard of lately, mostly of those that pass.
   void remember(const model::Packet& packet, const model::Verdict& verdict) {
     if (packet.inner || (model::outcome_of(verdict.reason) == model::Outcome::Drop && !rng_.one_in(40))) return;
-    const bool known = std::any_of(recent_.begin(), recent_.end(), [&](const model::Packet& other) {
-      return other.vpc == packet.vpc && other.protocol == packet.protocol && other.icmp == packet.icmp &&
+    const bool known = std::any_of(recent_.begin(), recent_.end(), [&](const Recent& recent) {
+      const model::Packet& other = recent.packet;
+      return other.vpc == packet.vpc && other.sender == packet.sender && other.protocol == packet.protocol &&
+             other.icmp == packet.icmp &&
              std::minmax(other.source, other.target) == std::minmax(packet.source, packet.target);
     });
     if (known) return;
-    recent_.push_back(packet);
+    recent_.push_back({packet, verdict.target});
     if (recent_.size() > 24) recent_.pop_front();
   }
 
@@ -187,9 +191,13 @@ class ThreeVerdicts : public os::Isolated {
       {.most_flows = kMostFlows,
        .rules = [this](const model::State&, base::WallTime now) { return kernel_->compiled_rules(now); },
        .machine = RandomWorld::machine()}};
-  std::deque<model::Packet> recent_;
+  struct Recent {
+    model::Packet packet;
+    model::TniId receiver;
+  };
+  std::deque<Recent> recent_;
   std::map<Reason, uint64_t> seen_;
-  uint64_t packets_ = 0, allowed_ = 0;
+  uint64_t packets_ = 0, allowed_ = 0, stood_in_ = 0;
 };
 
 TEST_F(ThreeVerdicts, AgreeOverCommandsPacketsAndTime) {
@@ -225,11 +233,13 @@ TEST_F(ThreeVerdicts, AgreeOverCommandsPacketsAndTime) {
               static_cast<unsigned long long>(allowed_));
   std::printf("%llu slots taken over\n", static_cast<unsigned long long>(kernel_->slots_taken_over()));
   EXPECT_GE(kernel_->slots_taken_over() * 500, steps) << "too few slots change hands to mean anything";
+  std::printf("%llu of flows to who stands in for another\n", static_cast<unsigned long long>(stood_in_));
+  EXPECT_GE(stood_in_ * 2000, packets_);
   EXPECT_GE(allowed_ * 10, packets_ * 3) << "too few packets pass to mean anything";
   for (const Reason reason :
        {Reason::RuleMatch, Reason::Established, Reason::Related, Reason::Resolver, Reason::SourceCheck,
         Reason::EgressDenied, Reason::IngressDenied, Reason::NoRoute, Reason::NoEndpoint, Reason::Revoked,
-        Reason::FlowQuota, Reason::GatewaySource, Reason::Multicast}) {
+        Reason::FlowQuota, Reason::GatewaySource, Reason::Multicast, Reason::AclDenied, Reason::Blackhole}) {
     std::printf("  %-16s %5.2f %%\n", std::string(model::text_of(reason)).c_str(),
                 100.0 * static_cast<double>(seen_[reason]) / static_cast<double>(packets_));
     EXPECT_GE(seen_[reason] * 100, packets_) << "too few packets end as " << model::text_of(reason);

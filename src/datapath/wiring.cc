@@ -41,6 +41,9 @@ void add_family(const Interface& interface, int link, const net::Prefix& cidr, c
     wiring.routes.insert({add(to_router, to_router.to, os::kMainTable), near});
     return;
   }
+  // Without a link-local address of its own the kernel asks for an IPv6 neighbour only on
+  // behalf of what the workload itself sends, not of what it forwards.
+  if (!own.is_v4()) wiring.neighbours.insert({.link = link, .address = router, .mac = kRouterMac});
   const uint32_t table = table_of(interface);
   if (!again) wiring.routes.insert(add(to_router, to_router.to, table));
   wiring.routes.insert(add(by_router, net::Prefix::any(cidr.family()), table));
@@ -74,7 +77,7 @@ Wiring wiring_of(const Interface& interface, int link) {
 
 Wiring missing(const Wiring& wanted, const Wiring& there) {
   return {minus(wanted.addresses, there.addresses), minus(wanted.routes, there.routes),
-          minus(wanted.rules, there.rules)};
+          minus(wanted.rules, there.rules), minus(wanted.neighbours, there.neighbours)};
 }
 
 std::vector<os::Request> make_room(const Wiring& wanted, const Wiring& there) {
@@ -99,6 +102,7 @@ std::vector<os::Request> requests_of(const Wiring& wiring, Home home) {
     if (row.via) requests.push_back(os::put_route(row, routes));
   }
   for (const auto& row : wiring.rules) requests.push_back(os::put_rule(row, os::Create::Replace));
+  for (const auto& row : wiring.neighbours) requests.push_back(os::put_neighbour(row, os::Create::Replace));
   return requests;
 }
 
@@ -117,6 +121,7 @@ std::string text_of(const Wiring& wiring) {
   for (const auto& row : wiring.addresses) add("address " + row.address.text());
   for (const auto& row : wiring.routes) add("route " + row.to.text());
   for (const auto& row : wiring.rules) add("rule " + row.from.text());
+  for (const auto& row : wiring.neighbours) add("neighbour " + row.address.text());
   return text;
 }
 

@@ -17,8 +17,9 @@ struct Wiring {
   std::set<os::LinkAddress> addresses;
   std::set<os::Route> routes;
   std::set<os::Rule> rules;
+  std::set<os::Neighbour> neighbours;
   bool operator==(const Wiring&) const = default;
-  bool empty() const { return addresses.empty() && routes.empty() && rules.empty(); }
+  bool empty() const { return addresses.empty() && routes.empty() && rules.empty() && neighbours.empty(); }
 };
 
 // `link` is the device's index. As the kernel shows it when it is there.

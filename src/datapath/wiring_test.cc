@@ -28,7 +28,8 @@ TEST(Wiring, TheFirstInterfaceIsTheWayToEverything) {
   EXPECT_EQ(
       text_of(wiring_of(first(), 7)),
       "address 10.0.1.10, address fd00:1::10, "
-      "route ::/0, route 0.0.0.0/0, route 10.0.1.0/24, route 10.0.1.1/32, route fd00:1::/64, route fd00:1::1/128");
+      "route ::/0, route 0.0.0.0/0, route 10.0.1.0/24, route 10.0.1.1/32, route fd00:1::/64, route fd00:1::1/128, "
+      "neighbour fd00:1::1");
 }
 
 TEST(Wiring, AnotherOneAnswersForItself) {

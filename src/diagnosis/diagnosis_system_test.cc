@@ -150,7 +150,7 @@ TEST_F(DiagnosisTest, TheFlowLogTellsDropsAndOpenFlows) {
                              Field(&api::FlowRecord::target, address("10.0.1.77")))));
   const api::FlowRecord& ping = records.back();
   EXPECT_EQ(ping.reason, "rule");
-  EXPECT_EQ(ping.rule, model::rule_of_number(2));
+  EXPECT_EQ(ping.rule, model::RuleId::of(2).text);
   EXPECT_EQ(ping.tni, world_.web);
   EXPECT_EQ(ping.direction, Direction::Out);
   EXPECT_EQ(ping.source, address("10.0.1.4"));
@@ -187,7 +187,7 @@ TEST_F(DiagnosisTest, EachObjectIsExplainedByWhatIsHeld) {
   EXPECT_THAT(held(world_.web_workload), Contains(HasSubstr("port 8080 of every address")));
   EXPECT_THAT(held(world_.shop), Contains(HasSubstr("of the VPCs")));
   EXPECT_THAT(held(world_.subnet), Contains(HasSubstr("4 addresses")));
-  EXPECT_THAT(held(model::rule_of_number(2)), Contains(HasSubstr("ingress tables of 1 group set")));
+  EXPECT_THAT(held(model::RuleId::of(2)), Contains(HasSubstr("ingress tables of 1 group set")));
   EXPECT_THAT(held(world_.front), SizeIs(1));
   EXPECT_THAT(held(world_.machine), Contains(HasSubstr("3 pairs")));
   EXPECT_THAT(held(model::TniId{"tni-00000000000000ff"}), IsEmpty());

@@ -67,7 +67,7 @@ class Held {
   void operator()(const model::Block&) {}
   void operator()(const model::Group& group) { line_for_rules(sets_with(group.id)); }
   void operator()(const model::Rule& rule) {
-    const auto slot = datapath_.slot_of_rule(model::number_of(rule.id));
+    const auto slot = datapath_.slot_of_rule(rule.id.number());
     if (!slot) return;
     line("slot {} of the rules", *slot);
     const std::set<uint32_t> sets = sets_with(rule.group);
@@ -80,6 +80,20 @@ class Held {
     std::set<uint32_t> sets;
     for (const model::RuleId& id : state_.rules_naming(list.id)) sets.merge(sets_with(state_.get(id).group));
     line_for_rules(sets);
+  }
+  void operator()(const model::RouteTable& table) {
+    const size_t rows = datapath_.borders().count_rows(table.id);
+    if (rows != 0) line("{} of the routes", plural(rows, "row", "rows"));
+  }
+  void operator()(const model::Route& route) {
+    if (const auto* table = state_.find(route.table)) (*this)(*table);
+  }
+  void operator()(const model::Acl& acl) {
+    if (const auto slot = datapath_.borders().slot_of(acl.id)) line("slot {} of the ACLs", *slot);
+  }
+  void operator()(const model::AclRule& rule) {
+    const auto hits = datapath_.hits_of(rule.id);
+    if (hits.ok()) line("a counter: {} of flows decided so far", plural(*hits, "direction", "directions"));
   }
   void operator()(const model::Tni& tni) {
     const auto interface = interface_of(tni);

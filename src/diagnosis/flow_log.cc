@@ -76,12 +76,18 @@ KeptFlow kept_flow(const model::State& state, const datapath::ClockPair& clocks,
   return kept;
 }
 
+std::string rule_text(const KeptFlow& kept) {
+  if (kept.rule == 0) return {};
+  const bool of_acl = kept.kind == KeptFlow::Kind::Judged && kept.reason == model::Reason::AclDenied;
+  return of_acl ? model::AclRuleId::of(kept.rule).text : model::RuleId::of(kept.rule).text;
+}
+
 api::FlowRecord to_record(const KeptFlow& kept) {
   const bool allowed = kept.kind == KeptFlow::Kind::Judged && outcome_of(kept.reason) == model::Outcome::Allow;
   return {.time = kept.time,
           .verdict = allowed ? api::Verdict::Allow : api::Verdict::Drop,
           .reason = reason_text(kept),
-          .rule = kept.rule == 0 ? model::RuleId() : model::rule_of_number(kept.rule),
+          .rule = rule_text(kept),
           .tni = kept.tni == 0 ? model::TniId() : tni_of_number(kept.tni),
           .direction = kept.direction,
           .protocol = kept.protocol,
@@ -96,7 +102,7 @@ std::string json_line(const api::FlowRecord& record) {
   return to_line({{"time", exact_time(record.time)},
                   {"verdict", record.verdict == api::Verdict::Allow ? "allow" : "drop"},
                   {"reason", record.reason},
-                  {"rule", record.rule.text},
+                  {"rule", record.rule},
                   {"tni", record.tni.text},
                   {"direction", record.direction == model::Direction::In ? "in" : "out"},
                   {"protocol", model::Traffic{.protocol = record.protocol}.text()},

@@ -70,7 +70,7 @@ TEST_F(FlowLogTest, AFlowThatEndedCountsBothDirections) {
   const auto shown = record(ended);
   EXPECT_EQ(shown.verdict, api::Verdict::Allow);
   EXPECT_EQ(shown.reason, "established");
-  EXPECT_EQ(shown.rule.text, "sgr-000000000000002a");
+  EXPECT_EQ(shown.rule, "sgr-000000000000002a");
   EXPECT_EQ(shown.counters.packets, 3u);
   EXPECT_EQ(shown.counters.bytes, 160u);
   EXPECT_EQ(shown.direction, model::Direction::Out);
@@ -97,7 +97,7 @@ TEST_F(FlowLogTest, AnAuditedRuleIsNamedAndAllowsNothing) {
   const auto shown = record(audited);
   EXPECT_EQ(shown.verdict, api::Verdict::Drop);
   EXPECT_EQ(shown.reason, "audit");
-  EXPECT_EQ(shown.rule.text, "sgr-0000000000000007");
+  EXPECT_EQ(shown.rule, "sgr-0000000000000007");
 }
 
 TEST_F(FlowLogTest, AnEchosIdIsNoPort) {
@@ -128,8 +128,8 @@ TEST_F(FlowLogTest, HoldsTheNewestUpToItsLimit) {
   log.add(world_.state, clocks_, events);
   const auto records = *log.read({})->take(100);
   ASSERT_THAT(records, SizeIs(3));
-  EXPECT_EQ(records.front().rule, model::rule_of_number(3));
-  EXPECT_EQ(records.back().rule, model::rule_of_number(5));
+  EXPECT_EQ(records.front().rule, model::RuleId::of(3).text);
+  EXPECT_EQ(records.back().rule, model::RuleId::of(5).text);
 }
 
 TEST_F(FlowLogTest, BeginsWhereTheReaderAsks) {

@@ -49,7 +49,7 @@ Result<> measure_tnis(const model::State& state, const datapath::Datapath& datap
 Result<> measure_rules(const model::State& state, const datapath::Datapath& datapath, Measured& measured) {
   std::map<model::RuleId, uint32_t> slots;
   for (const auto& [slot, row] : datapath.policy().tables().rules) {
-    slots.emplace(model::rule_of_number(row.number), slot);
+    slots.emplace(model::RuleId::of(row.number), slot);
   }
   for (const auto& [id, slot] : slots) {
     const model::Rule* rule = state.find(id);

@@ -98,7 +98,7 @@ Measured measured() {
   measured.drops = {{model::Reason::EgressDenied, 5}, {model::Reason::IngressDenied, 6}};
   measured.border_drops = {0, 3, 0, 0};
   measured.tnis = {{world.web, "web", "shop", {.in = {1, 2}, .out = {3, 4}, .drops = 5, .flows = 6}}};
-  measured.rules = {{model::rule_of_number(9), "front", 8}};
+  measured.rules = {{model::RuleId::of(9), "front", 8}};
   return measured;
 }
 

@@ -8,6 +8,7 @@
 #include "diagnosis/lines.h"
 #include "diagnosis/surroundings.h"
 #include "model/state.h"
+#include "model/testing.h"
 
 namespace weft::diagnosis {
 
@@ -33,39 +34,56 @@ struct World {
     around.gateways[lab] = {.shared = {}, .routed = {}, .resolves = {net::Family::V4}};
     for (const auto* inside : {"10.0.1.4", "fd00:1::4"}) publish(shop, 8080, inside, 80);
 
-    put({model::Machine{.id = machine, .name = "alpha"}, model::Group{.id = front, .name = "front", .vpc = shop},
-         model::Group{.id = data, .name = "data", .vpc = shop},
-         model::Group{.id = lab_group, .name = "lab", .vpc = lab},
-         model::Vpc{.id = shop,
-                    .name = "shop",
-                    .cidrs = {prefix("10.0.0.0/16")},
-                    .cidr6 = prefix("fd00:1::/56"),
-                    .default_group = front,
-                    .internet = model::Internet::Attached},
-         model::Vpc{.id = lab, .name = "lab", .cidrs = {prefix("10.0.0.0/16")}, .default_group = lab_group},
-         model::Subnet{
-             .id = subnet, .name = "main", .vpc = shop, .cidr = prefix("10.0.1.0/24"), .cidr6 = prefix("fd00:1::/64")},
-         model::Subnet{.id = lab_subnet, .name = "main", .vpc = lab, .cidr = prefix("10.0.1.0/24")},
-         model::Workload{.id = web_workload,
-                         .name = "web",
-                         .machine = machine,
-                         .command = {"web"},
-                         .publish = {{.port = 8080, .target_port = 80}}},
-         model::Workload{.id = db_workload, .name = "db", .machine = machine, .command = {"db"}},
-         model::Workload{.id = bench_workload, .name = "bench", .machine = machine, .command = {"bench"}},
-         tni(web, "web", "10.0.1.4", "fd00:1::4", front, web_workload),
-         tni(db, "db", "10.0.1.5", "fd00:1::5", data, db_workload), tni(idle, "idle", "10.0.1.6", nullptr, data, {}),
-         model::Tni{.id = bench,
-                    .name = "bench",
-                    .vpc = lab,
-                    .subnet = lab_subnet,
-                    .mac = {{2, 0, 0, 0, 0, 9}},
-                    .ip = address("10.0.1.4"),
-                    .groups = {lab_group},
-                    .machine = machine,
-                    .workload = bench_workload}});
+    put(model::with_border({.id = shop,
+                            .name = "shop",
+                            .cidrs = {prefix("10.0.0.0/16")},
+                            .cidr6 = prefix("fd00:1::/56"),
+                            .default_group = front,
+                            .internet = model::Internet::Attached}) +
+        model::with_border({.id = lab, .name = "lab", .cidrs = {prefix("10.0.0.0/16")}, .default_group = lab_group}) +
+        std::vector<model::Object>{
+            model::Machine{.id = machine, .name = "alpha"}, model::Group{.id = front, .name = "front", .vpc = shop},
+            model::Group{.id = data, .name = "data", .vpc = shop},
+            model::Group{.id = lab_group, .name = "lab", .vpc = lab},
+            model::Subnet{.id = subnet,
+                          .name = "main",
+                          .vpc = shop,
+                          .cidr = prefix("10.0.1.0/24"),
+                          .cidr6 = prefix("fd00:1::/64")},
+            model::Subnet{.id = lab_subnet, .name = "main", .vpc = lab, .cidr = prefix("10.0.1.0/24")},
+            model::Workload{.id = web_workload,
+                            .name = "web",
+                            .machine = machine,
+                            .command = {"web"},
+                            .publish = {{.port = 8080, .target_port = 80}}},
+            model::Workload{.id = db_workload, .name = "db", .machine = machine, .command = {"db"}},
+            model::Workload{.id = bench_workload, .name = "bench", .machine = machine, .command = {"bench"}},
+            tni(web, "web", "10.0.1.4", "fd00:1::4", front, web_workload),
+            tni(db, "db", "10.0.1.5", "fd00:1::5", data, db_workload), tni(idle, "idle", "10.0.1.6", nullptr, data, {}),
+            model::Tni{.id = bench,
+                       .name = "bench",
+                       .vpc = lab,
+                       .subnet = lab_subnet,
+                       .mac = {{2, 0, 0, 0, 0, 9}},
+                       .ip = address("10.0.1.4"),
+                       .groups = {lab_group},
+                       .machine = machine,
+                       .workload = bench_workload}});
   }
 
+  // A gateway, and the routes to it.
+  void open_to_outside(const model::VpcId& id) {
+    model::Vpc vpc = state.get(id);
+    vpc.internet = model::Internet::Attached;
+    std::vector<model::Object> objects = {vpc};
+    for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+      objects.emplace_back(model::Route{.id = model::RouteId::of(0x900 + objects.size()),
+                                        .table = vpc.main_table,
+                                        .destination = net::Prefix::any(family),
+                                        .target = model::Way::Internet});
+    }
+    put(std::move(objects));
+  }
   void put(std::vector<model::Object> objects) {
     model::Command command{.at = now};
     for (auto& object : objects) command.operations.emplace_back(model::Put{std::move(object)});
@@ -88,7 +106,7 @@ struct World {
   // Numbered, so that the tests can name it.
   model::RuleId allow(uint64_t number, model::GroupId group, model::Direction direction, const char* traffic,
                       model::Peer peer, const char* description = "") {
-    const auto id = model::rule_of_number(number);
+    const auto id = model::RuleId::of(number);
     put({model::Rule{.id = id,
                      .group = group,
                      .direction = direction,

@@ -60,13 +60,14 @@ class Tracer {
   }
 
  private:
-  void allow(std::string step, std::string what, model::RuleId rule = {}) {
+  void allow(std::string step, std::string what, std::string rule = {}) {
     trace_.steps.push_back({std::move(step), Verdict::Allow, std::move(what), std::move(rule)});
   }
-  void deny(std::string step, std::string what, Reason reason) {
-    trace_.steps.push_back({std::move(step), Verdict::Drop, std::move(what), {}});
+  void deny(std::string step, std::string what, Reason reason, std::string rule = {}) {
+    trace_.steps.push_back({std::move(step), Verdict::Drop, std::move(what), rule});
     trace_.verdict = Verdict::Drop;
     trace_.reason = std::string(text_of(reason));
+    trace_.rule = std::move(rule);
   }
   // Of the gateway: what it doesn't pass has no way.
   bool pass(TraceStep step) {
@@ -77,7 +78,7 @@ class Tracer {
   void deliver(std::string what) {
     allow("deliver", std::move(what));
     trace_.reason = std::string(text_of(verdict_.reason));
-    trace_.rule = verdict_.rule;
+    trace_.rule = verdict_.rule.text;
   }
 
   void leave() {
@@ -89,12 +90,15 @@ class Tracer {
     if (!ask(*sender_, model::Direction::Out, verdict_.egress_rule)) return;
     if (is_nowhere()) return deny("route", nowhere_text(), verdict_.reason);
     if (target_ == nullptr) {
-      allow("route", opening_.target.text() + " is outside: by the internet gateway of " + vpc().name);
+      allow("route", fmt::format("{} is outside: {} of {}", opening_.target.text(), route_text(), vpc().name));
+      if (!cross()) return;
       if (opening_.outside == model::Outside::Machine) return call_machine();
       if (pass(leave_by_gateway(state_, around_, opening_))) deliver("to the internet");
       return;
     }
-    allow("route", fmt::format("{} is {}'s, inside {}", opening_.target.text(), target_->name, vpc().name));
+    allow("route", verdict_.stand_in.empty()
+                       ? fmt::format("{} is {}'s, inside {}", opening_.target.text(), target_->name, vpc().name)
+                       : route_text());
     arrive();
   }
   // Of the machine's own addresses only published ports are open.
@@ -119,7 +123,35 @@ class Tracer {
     if (open) arrive();
   }
   void arrive() {
+    if (!cross()) return;
     if (ask(*target_, model::Direction::In, verdict_.ingress_rule)) deliver(destination_text());
+  }
+  // Whether the ACLs of both ends' subnets allow it, if it crosses their borders.
+  bool cross() {
+    const auto subnet_of = [&](const model::Tni* tni) { return tni == nullptr ? nullptr : &state_.get(tni->subnet); };
+    const model::Subnet *from = subnet_of(sender_), *to = subnet_of(target_);
+    if (from == to) return true;
+    if (from != nullptr && !ask_acl(*from, model::Direction::Out, opening_.target)) return false;
+    return to == nullptr || ask_acl(*to, model::Direction::In, opening_.source);
+  }
+  bool ask_acl(const model::Subnet& subnet, model::Direction direction, const net::Address& peer) {
+    const bool out = direction == model::Direction::Out;
+    const model::Acl& acl = state_.acl_of(subnet);
+    const model::AclRule* rule =
+        model::deciding_rule(state_, acl.id, direction, peer, opening_.protocol, opening_.selector);
+    const std::string step = (out ? "border out of " : "border into ") + subnet.name;
+    const std::string asked =
+        fmt::format("{} {} {}", traffic_text(opening_.protocol, opening_.selector), out ? "to" : "from", peer.text());
+    if (rule == nullptr) {
+      deny(step, fmt::format("no rule of ACL {} allows {}", acl.name, asked), Reason::AclDenied);
+      return false;
+    }
+    const bool allows = rule->action == model::Action::Allow;
+    const std::string what =
+        fmt::format("ACL {} {} {} by rule {}: {} {} {}", acl.name, allows ? "allows" : "denies", asked, rule->number,
+                    rule->traffic.text(), out ? "to" : "from", rule->prefix.text());
+    allows ? allow(step, what, rule->id.text) : deny(step, what, Reason::AclDenied, rule->id.text);
+    return allows;
   }
   // Whether the groups of an end allow it.
   bool ask(const model::Tni& tni, model::Direction direction, const model::RuleId& rule) {
@@ -127,7 +159,7 @@ class Tracer {
     const RuleQuestion question{.tni = tni,
                                 .direction = direction,
                                 .peer_address = out ? opening_.target : opening_.source,
-                                .peer = out ? target_ : sender_,
+                                .peer = out ? itself(target_, opening_.target) : itself(sender_, opening_.source),
                                 .protocol = opening_.protocol,
                                 .selector = opening_.selector};
     const std::string step = (out ? "egress of " : "ingress of ") + tni.name;
@@ -137,13 +169,40 @@ class Tracer {
       deny(step, std::move(what), out ? Reason::EgressDenied : Reason::IngressDenied);
       return false;
     }
-    allow(step, tell_allowed(state_, now_, question, rule), rule);
+    allow(step, tell_allowed(state_, now_, question, rule), rule.text);
     return true;
   }
 
   const model::Vpc& vpc() const { return state_.get(opening_.vpc); }
-  bool is_forged() const { return verdict_.reason == Reason::SourceCheck || verdict_.reason == Reason::GatewaySource; }
-  bool is_nowhere() const { return verdict_.reason == Reason::NoRoute || verdict_.reason == Reason::NoEndpoint; }
+  bool is_forged() const {
+    return model::check_source(state_, opening_.vpc, opening_.sender, opening_.source) != Reason::None;
+  }
+  bool is_nowhere() const {
+    return verdict_.reason == Reason::NoRoute || verdict_.reason == Reason::NoEndpoint ||
+           verdict_.reason == Reason::Blackhole || verdict_.reason == Reason::SourceCheck;
+  }
+  // The TNI, if nothing stands between: then rules know it by its groups.
+  const model::Tni* itself(const model::Tni* tni, const net::Address& address) const {
+    return tni != nullptr && state_.holder_of(opening_.vpc, address) == tni ? tni : nullptr;
+  }
+
+  // "0.0.0.0/0 of table main leads to the internet gateway"
+  std::string route_text() const {
+    const model::NextHop hop = model::hop_of(state_, opening_);
+    const model::Route* route = hop.route.empty() ? nullptr : &state_.get(hop.route);
+    const std::string by = route == nullptr ? "no route"
+                                            : fmt::format("{} of table {}", model::text_of(state_, route->destination),
+                                                          state_.get(route->table).name);
+    switch (hop.kind) {
+      case model::NextHop::Kind::Internet: return by + " leads to the internet gateway";
+      case model::NextHop::Kind::EgressOnly: return by + " leads to the egress-only gateway";
+      case model::NextHop::Kind::Appliance: return fmt::format("{} leads to {}", by, state_.get(hop.appliance).name);
+      case model::NextHop::Kind::Blackhole: return by + " leads nowhere: it is a blackhole, or its target is gone";
+      case model::NextHop::Kind::Local:
+      case model::NextHop::Kind::None: break;
+    }
+    return by;
+  }
 
   std::string source_text() const {
     const std::string source = opening_.source.text();
@@ -167,6 +226,14 @@ class Tracer {
   }
   std::string nowhere_text() const {
     const std::string target = opening_.target.text();
+    if (verdict_.reason == Reason::Blackhole) return route_text();
+    if (verdict_.reason == Reason::SourceCheck) {
+      return fmt::format("{}, which takes only what is its own: its source check is on", route_text());
+    }
+    if (target_ != nullptr && sender_ == nullptr) {
+      return fmt::format("nothing leads from subnet {} to the internet gateway: it isn't public",
+                         state_.get(target_->subnet).name);
+    }
     if (holder_ != nullptr) return detached_text();
     if (model::is_in_ranges(vpc(), opening_.target))
       return fmt::format("{} is in a range of {}, and no interface has it", target, vpc().name);
@@ -190,6 +257,12 @@ class Tracer {
       case model::Exit::Untranslated:
         return fmt::format("{} over IPv4 can't have the machine's address: tcp, udp and requests of icmp can",
                            traffic_text(opening_.protocol, opening_.selector));
+      case model::Exit::NoRoute: {
+        if (vpc().internet == model::Internet::None && vpc().egress_only == model::Internet::None) break;
+        const model::Subnet& subnet = state_.get(sender_->subnet);
+        return fmt::format("{} is in no range of {}, and no route of table {} leads there", target, name,
+                           state_.table_of(subnet).name);
+      }
       case model::Exit::NoGateway:
       case model::Exit::Open: break;
     }

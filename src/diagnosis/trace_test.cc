@@ -26,10 +26,10 @@ class TraceTest : public ::testing::Test {
     std::string text;
     for (const api::TraceStep& step : found.steps) {
       text += fmt::format("{} {}: {}{}\n", step.verdict == api::Verdict::Allow ? "ALLOW" : "DENY", step.step, step.what,
-                          step.rule.empty() ? "" : " [" + step.rule.text + "]");
+                          step.rule.empty() ? "" : " [" + step.rule + "]");
     }
-    return text + fmt::format("{} {} {}\n", found.verdict == api::Verdict::Allow ? "ALLOW" : "DENY", found.reason,
-                              found.rule.text);
+    return text +
+           fmt::format("{} {} {}\n", found.verdict == api::Verdict::Allow ? "ALLOW" : "DENY", found.reason, found.rule);
   }
 
   World world_;
@@ -76,7 +76,7 @@ TEST_F(TraceTest, EachGroupOfTheInterfaceIsNamed) {
   world_.put({both});
   EXPECT_THAT(tell(query(world_.web, world_.db, 22)),
               HasSubstr("ALLOW egress of web: group front allows tcp to sg:data; group data: none of 0 egress rules"));
-  world_.remove(model::rule_of_number(1));
+  world_.remove(model::RuleId::of(1));
   EXPECT_THAT(tell(query(world_.web, world_.db, 22)),
               HasSubstr("DENY egress of web: no rule allows tcp:22 to 10.0.1.5; group front: no egress rules; "
                         "group data: no egress rules\nDENY egress-denied"));
@@ -130,7 +130,9 @@ TEST_F(TraceTest, OutwardsTheAddressIsTranslated) {
   EXPECT_EQ(tell(query(world_.web, api::Internet{}, 443)),
             "ALLOW source check: 10.0.1.4 is web's own\n"
             "ALLOW egress of web: group front allows tcp:443 to 0.0.0.0/0 [sgr-0000000000000001]\n"
-            "ALLOW route: 198.51.100.1 is outside: by the internet gateway of shop\n"
+            "ALLOW route: 198.51.100.1 is outside: 0.0.0.0/0 of table main leads to the internet gateway of shop\n"
+            "ALLOW border out of main: ACL default allows tcp:443 to 198.51.100.1 by rule 100: all to 0.0.0.0/0 "
+            "[aclr-0000000000000105]\n"
             "ALLOW translate: the source becomes the machine's own address\n"
             "ALLOW deliver: to the internet\n"
             "ALLOW rule sgr-0000000000000001\n");
@@ -180,12 +182,19 @@ TEST_F(TraceTest, AnotherVpcsPublishedPortIsReachedFromOutsideOfIt) {
   world_.allow(1, world_.front, Direction::Out, "all", prefix("0.0.0.0/0"));
   world_.allow(2, world_.lab_group, Direction::In, "tcp:90", prefix("192.0.2.10/32"));
   world_.publish(world_.lab, 9000, "10.0.1.4", 90);
+  EXPECT_THAT(tell(query(world_.web, address("192.0.2.10"), 9000)),
+              HasSubstr("DENY route: nothing leads from subnet main to the internet gateway: it isn't public"));
+  world_.open_to_outside(world_.lab);
   EXPECT_EQ(tell(query(world_.web, address("192.0.2.10"), 9000)),
             "ALLOW source check: 10.0.1.4 is web's own\n"
             "ALLOW egress of web: group front allows all to 0.0.0.0/0 [sgr-0000000000000001]\n"
-            "ALLOW route: 192.0.2.10 is outside: by the internet gateway of shop\n"
+            "ALLOW route: 192.0.2.10 is outside: 0.0.0.0/0 of table main leads to the internet gateway of shop\n"
+            "ALLOW border out of main: ACL default allows tcp:9000 to 192.0.2.10 by rule 100: all to 0.0.0.0/0 "
+            "[aclr-0000000000000105]\n"
             "ALLOW translate: the source becomes the machine's own address\n"
             "ALLOW translate: port 9000 of the machine is published: it leads to bench\n"
+            "ALLOW border into main: ACL default allows tcp:90 from 192.0.2.10 by rule 100: all from 0.0.0.0/0 "
+            "[aclr-0000000000000203]\n"
             "ALLOW ingress of bench: group lab allows tcp:90 from 192.0.2.10/32 [sgr-0000000000000002]\n"
             "ALLOW deliver: to eth0 of workload bench\n"
             "ALLOW rule sgr-0000000000000002\n");
@@ -211,9 +220,12 @@ TEST_F(TraceTest, OfTheMachinePublishedPortsAreOpenAlone) {
 
 TEST_F(TraceTest, WhoPublishesAPortReachesIt) {
   world_.allow(1, world_.front, Direction::Out, "all", prefix("0.0.0.0/0"));
-  EXPECT_THAT(tell(query(world_.web, address("192.0.2.10"), 8080)),
-              HasSubstr("ALLOW translate: port 8080 of the machine is published: it leads to web\n"
-                        "DENY ingress of web: no rule allows tcp:80 from 10.0.1.1"));
+  EXPECT_THAT(
+      tell(query(world_.web, address("192.0.2.10"), 8080)),
+      HasSubstr("ALLOW translate: port 8080 of the machine is published: it leads to web\n"
+                "ALLOW border into main: ACL default allows tcp:80 from 10.0.1.1 by rule 100: all from 0.0.0.0/0 "
+                "[aclr-0000000000000103]\n"
+                "DENY ingress of web: no rule allows tcp:80 from 10.0.1.1"));
   world_.allow(2, world_.front, Direction::In, "tcp:80", prefix("10.0.1.1/32"));
   EXPECT_THAT(tell(query(world_.web, address("192.0.2.10"), 8080)), HasSubstr("ALLOW rule sgr-0000000000000002"));
   world_.allow(3, world_.front, Direction::Out, "all", prefix("::/0"));
@@ -229,6 +241,8 @@ TEST_F(TraceTest, FromOutsideToTheMachineThePublicationIsFollowed) {
   EXPECT_EQ(to_machine("192.0.2.10", 8080),
             "ALLOW source check: 198.51.100.1 is outside: it comes by the gateway of shop\n"
             "ALLOW translate: port 8080 of the machine is published: it leads to web\n"
+            "ALLOW border into main: ACL default allows tcp:80 from 198.51.100.1 by rule 100: all from 0.0.0.0/0 "
+            "[aclr-0000000000000103]\n"
             "ALLOW ingress of web: group front allows tcp:80 from 0.0.0.0/0 [sgr-0000000000000001]\n"
             "ALLOW deliver: to eth0 of workload web\n"
             "ALLOW rule sgr-0000000000000001\n");
@@ -239,13 +253,13 @@ TEST_F(TraceTest, FromOutsideToTheMachineThePublicationIsFollowed) {
 // A target may be reached in one family and not in the other.
 TEST_F(TraceTest, FromOutsideEachFamilyIsTried) {
   model::Vpc routed = world_.state.get(world_.lab);
-  routed.internet = model::Internet::Attached;
   routed.cidr6 = prefix("2001:db8:5::/56");
   model::Subnet subnet = world_.state.get(world_.lab_subnet);
   subnet.cidr6 = prefix("2001:db8:5::/64");
   model::Tni bench = world_.state.get(world_.bench);
   bench.ip6 = address("2001:db8:5::4");
   world_.put({routed, subnet, bench});
+  world_.open_to_outside(world_.lab);
   world_.around.gateways[world_.lab].routed = routed.cidr6;
   world_.allow(1, world_.lab_group, Direction::In, "tcp:80", prefix("::/0"));
   EXPECT_EQ(tell({.vpc = world_.lab, .source = api::Internet{}, .target = world_.bench, .selector = 80}),
@@ -253,6 +267,8 @@ TEST_F(TraceTest, FromOutsideEachFamilyIsTried) {
             "published to it\n"
             "ALLOW source check: 2001:db8::1 is outside: it comes by the gateway of lab\n"
             "ALLOW translate: IPv6 comes in as it is\n"
+            "ALLOW border into main: ACL default allows tcp:80 from 2001:db8::1 by rule 101: all from ::/0 "
+            "[aclr-0000000000000204]\n"
             "ALLOW ingress of bench: group lab allows tcp:80 from ::/0 [sgr-0000000000000001]\n"
             "ALLOW deliver: to eth0 of workload bench\n"
             "ALLOW rule sgr-0000000000000001\n");
@@ -276,6 +292,8 @@ TEST_F(TraceTest, FromOutsideAPublishedPortLeadsIn) {
   EXPECT_EQ(tell(query(api::Internet{}, world_.web, 80)),
             "ALLOW source check: 198.51.100.1 is outside: it comes by the gateway of shop\n"
             "ALLOW translate: port 8080 of the machine is published: it leads to web\n"
+            "ALLOW border into main: ACL default allows tcp:80 from 198.51.100.1 by rule 100: all from 0.0.0.0/0 "
+            "[aclr-0000000000000103]\n"
             "ALLOW ingress of web: group front allows tcp:80 from 0.0.0.0/0 [sgr-0000000000000001]\n"
             "ALLOW deliver: to eth0 of workload web\n"
             "ALLOW rule sgr-0000000000000001\n");
@@ -320,8 +338,8 @@ TEST_F(TraceTest, AgreesWithTheModel) {
   int allowed = 0, denied = 0, beyond = 0;
   for (int round = 0; round < 2000; ++round) {
     const uint64_t number = 1 + rng.below(12);
-    if (rng.one_in(3) && world_.state.find(model::rule_of_number(number)) != nullptr) {
-      world_.remove(model::rule_of_number(number));
+    if (rng.one_in(3) && world_.state.find(model::RuleId::of(number)) != nullptr) {
+      world_.remove(model::RuleId::of(number));
     } else {
       world_.allow(number, rng.one_in(2) ? world_.front : world_.data, rng.one_in(2) ? Direction::In : Direction::Out,
                    rng.one_in(2) ? "all" : "tcp:80", pick(peers));
@@ -347,7 +365,7 @@ TEST_F(TraceTest, AgreesWithTheModel) {
     EXPECT_EQ(traced->judged, expected.reason);
     if (packet.opening.outside == model::Outside::Machine) continue;  // it goes on behind the door
     EXPECT_EQ(found.reason, text_of(expected.reason));
-    EXPECT_EQ(found.rule, expected.rule);
+    EXPECT_EQ(found.rule, expected.reason == model::Reason::AclDenied ? expected.acl_rule.text : expected.rule.text);
     ++(found.verdict == api::Verdict::Allow ? allowed : denied);
   }
   EXPECT_GT(allowed, 100);

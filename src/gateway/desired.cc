@@ -56,7 +56,8 @@ class Compiler {
       if (tni.machine != self || tni.workload.empty()) continue;
       const auto* vpc = state.find(tni.vpc);
       if (vpc == nullptr) continue;
-      wanted[tni.vpc] = vpc->internet == model::Internet::Attached ? Need::Internet : Need::Resolver;
+      const bool out = model::leads_out(*vpc, Family::V4) || model::leads_out(*vpc, Family::V6);
+      wanted[tni.vpc] = out ? Need::Internet : Need::Resolver;
     }
     return wanted;
   }
@@ -218,15 +219,14 @@ class Compiler {
     rules.resolvers = resolvers_of(vpc);
     rules.published = publish_ports(vpc, gateway);
     rules.ports = gateway.place.ports;
-    if (vpc.internet == model::Internet::Attached) {
-      rules.shared = facts_.shared_address(Family::V4);
-      rules.routed = routed_range(vpc);
-    }
+    if (model::leads_out(vpc, Family::V4)) rules.shared = facts_.shared_address(Family::V4);
+    rules.routed = routed_range(vpc);
     return rules;
   }
 
   std::optional<Prefix> routed_range(const Vpc& vpc) {
-    if (!vpc.cidr6) return std::nullopt;
+    const bool open = vpc.internet == model::Internet::Attached || vpc.egress_only == model::Internet::Attached;
+    if (!vpc.cidr6 || !open) return std::nullopt;
     if (!model::leads_out(vpc, Family::V6)) {
       // That of the default VPC was nobody's choice, and is for talking inside.
       if (vpc.name != "default")

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/border.h"
+
 namespace weft::gateway {
 
 using model::Publication;
@@ -40,10 +42,15 @@ std::optional<Address> address_of(const Tni& tni, Family family) {
 }
 
 // Why the port can't be published; nothing if it can.
-std::optional<std::string> refusal(const MachineFacts& facts, const Options& options, const Vpc& vpc, const Tni& tni,
-                                   const Publication& publication) {
+std::optional<std::string> refusal(const State& state, const MachineFacts& facts, const Options& options,
+                                   const Vpc& vpc, const Tni& tni, const Publication& publication) {
   if (vpc.internet != model::Internet::Attached) {
-    return fmt::format("VPC {} has no internet gateway (weft vpc set {} --internet attached)", vpc.name, vpc.name);
+    return fmt::format("VPC {} has no internet gateway (weft igw attach {})", vpc.name, vpc.name);
+  }
+  const model::Subnet& subnet = state.get(tni.subnet);
+  if (!model::is_public(state, subnet)) {
+    return fmt::format("subnet {} isn't public: no route of its table {} leads to the internet gateway", subnet.name,
+                       state.table_of(subnet).name);
   }
   if (options.ports.contains(publication.port)) {
     return fmt::format("{} is kept for what the VPCs send out", options.ports.text());
@@ -129,7 +136,7 @@ Doors publish(const State& state, const MachineFacts& facts, const model::Machin
     const Tni* tni = first_tni(state, workload);
     if (tni == nullptr || tni->vpc != vpc.id || tni->machine != self) continue;
     for (const Publication& publication : workload.publish) {
-      if (const auto why = refusal(facts, options, vpc, *tni, publication)) {
+      if (const auto why = refusal(state, facts, options, vpc, *tni, publication)) {
         publisher.problem(workload, fmt::format("port {} is not published: {}", publication.port, *why));
         continue;
       }

@@ -6,6 +6,7 @@
 
 #include "gateway/facts.h"
 #include "model/state.h"
+#include "model/testing.h"
 
 namespace weft::gateway::testing {
 
@@ -27,38 +28,39 @@ struct World {
 
   model::State state() const {
     using namespace model;
-    std::vector<Object> objects = {
-        model::Machine{.id = kSelf, .name = "here"},
-        Vpc{.id = kShop,
-            .name = "shop",
-            .cidrs = {prefix("10.0.0.0/16")},
-            .cidr6 = shop6,
-            .default_group = {"sg-0000000000000011"},
-            .internet = shop},
-        Vpc{.id = kVault,
-            .name = "vault",
-            .cidrs = {prefix("10.0.0.0/16")},
-            .cidr6 = {},
-            .default_group = {"sg-0000000000000022"},
-            .internet = vault},
-        Group{.id = {"sg-0000000000000011"}, .name = "default", .vpc = kShop, .description = {}},
-        Group{.id = {"sg-0000000000000022"}, .name = "default", .vpc = kVault, .description = {}},
-        Subnet{.id = {"subnet-0000000000000011"},
-               .name = "front",
-               .vpc = kShop,
-               .cidr = prefix("10.0.1.0/24"),
-               .cidr6 = net::Prefix::of(shop6.first(), 64)},
-        Subnet{.id = {"subnet-0000000000000022"},
-               .name = "safe",
-               .vpc = kVault,
-               .cidr = prefix("10.0.1.0/24"),
-               .cidr6 = {}},
-        workload(kWeb, "web", publish),
-        workload(kSafe, "safe", {}),
-        tni("tni-0000000000000011", kShop, "subnet-0000000000000011", kWeb, address("10.0.1.10"),
-            shop6.first().plus(10)),
-        tni("tni-0000000000000022", kVault, "subnet-0000000000000022", kSafe, address("10.0.1.10"), {}),
-    };
+    std::vector<Object> objects =
+        with_border({.id = kShop,
+                     .name = "shop",
+                     .cidrs = {prefix("10.0.0.0/16")},
+                     .cidr6 = shop6,
+                     .default_group = {"sg-0000000000000011"},
+                     .internet = shop}) +
+        with_border({.id = kVault,
+                     .name = "vault",
+                     .cidrs = {prefix("10.0.0.0/16")},
+                     .cidr6 = {},
+                     .default_group = {"sg-0000000000000022"},
+                     .internet = vault}) +
+        std::vector<Object>{
+            model::Machine{.id = kSelf, .name = "here"},
+            Group{.id = {"sg-0000000000000011"}, .name = "default", .vpc = kShop, .description = {}},
+            Group{.id = {"sg-0000000000000022"}, .name = "default", .vpc = kVault, .description = {}},
+            Subnet{.id = {"subnet-0000000000000011"},
+                   .name = "front",
+                   .vpc = kShop,
+                   .cidr = prefix("10.0.1.0/24"),
+                   .cidr6 = net::Prefix::of(shop6.first(), 64)},
+            Subnet{.id = {"subnet-0000000000000022"},
+                   .name = "safe",
+                   .vpc = kVault,
+                   .cidr = prefix("10.0.1.0/24"),
+                   .cidr6 = {}},
+            workload(kWeb, "web", publish),
+            workload(kSafe, "safe", {}),
+            tni("tni-0000000000000011", kShop, "subnet-0000000000000011", kWeb, address("10.0.1.10"),
+                shop6.first().plus(10)),
+            tni("tni-0000000000000022", kVault, "subnet-0000000000000022", kSafe, address("10.0.1.10"), {}),
+        };
     if (machine_in_shop) {
       objects.push_back(Workload{.id = model::WorkloadId{"w-0000000000000033"},
                                  .name = "machine",

@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "model/state.h"
+#include "model/testing.h"
 
 namespace weft::model {
 namespace {
@@ -12,7 +13,10 @@ class Budget : public testing::Test {
   void SetUp() override {
     Command command;
     const auto put = [&](Object object) { command.operations.emplace_back(Put{std::move(object)}); };
-    put(Vpc{.id = vpc_, .name = "v", .cidrs = {*net::Prefix::parse("10.0.0.0/16")}, .default_group = group_});
+    for (Object& object : with_border(
+             {.id = vpc_, .name = "v", .cidrs = {*net::Prefix::parse("10.0.0.0/16")}, .default_group = group_})) {
+      put(std::move(object));
+    }
     put(Group{.id = group_, .name = "g", .vpc = vpc_});
     put(Group{.id = other_, .name = "o", .vpc = vpc_});
     put(Subnet{.id = subnet_, .name = "s", .vpc = vpc_, .cidr = *net::Prefix::parse("10.0.0.0/24")});
@@ -24,9 +28,7 @@ class Budget : public testing::Test {
     for (uint64_t i = 0; i < kMostRules; ++i) put(rule(1 + i));
     ASSERT_TRUE(state_.apply(command).ok());
   }
-  Rule rule(uint64_t number) const {
-    return {.id = rule_of_number(number), .group = group_, .traffic = {}, .peer = list_};
-  }
+  Rule rule(uint64_t number) const { return {.id = RuleId::of(number), .group = group_, .traffic = {}, .peer = list_}; }
   Tni tni(uint8_t number, std::vector<GroupId> groups) const {
     return {.id = {"tni-000000000000000" + std::to_string(number)},
             .name = "t" + std::to_string(number),
@@ -93,9 +95,9 @@ TEST_F(Budget, PortsCostTheBlocksThatTheirEndsCut) {
 }
 
 TEST_F(Budget, ARuleThatEndsCostsAChoiceForEachThingThatMayComeAfterIt) {
-  Rule rule{.id = rule_of_number(5000), .group = other_, .peer = net::Prefix::any(net::Family::V4)};
+  Rule rule{.id = RuleId::of(5000), .group = other_, .peer = net::Prefix::any(net::Family::V4)};
   for (uint64_t i = 0; i < 10; ++i) {
-    rule.id = rule_of_number(5000 + i);
+    rule.id = RuleId::of(5000 + i);
     ASSERT_TRUE(put(rule).ok());
   }
   ASSERT_TRUE(put(tni(1, {other_})).ok());
@@ -113,7 +115,7 @@ TEST_F(Budget, GroupsThatRulesNameCountToo) {
   one.group = other_;
   one.peer = group_;
   Rule another = one;
-  another.id = rule_of_number(5001);
+  another.id = RuleId::of(5001);
   ASSERT_TRUE(put(one).ok());
   ASSERT_TRUE(put(another).ok());
   EXPECT_EQ(state_.policy_size().groups, 0u);

@@ -24,7 +24,7 @@ Error refusal(Code code, std::string_view field, std::string what, std::string h
 }
 
 // Kinds that have no ids yet, but will: a name of today must not be an id of theirs.
-constexpr std::string_view kLaterPrefixes[] = {"rtb", "igw", "nat", "eip", "acl", "pcx", "svc"};
+constexpr std::string_view kLaterPrefixes[] = {"igw", "nat", "eip", "pcx", "svc"};
 
 bool is_name(std::string_view name) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
@@ -62,6 +62,148 @@ Result<> check_range(std::string_view field, const Prefix& range, unsigned short
 
 Result<> check_one(const State&, const Machine&) { return {}; }
 
+// What a VPC, or something in it, refers to is the VPC's.
+template <class Tag>
+Result<> check_own(const State& state, const Vpc& vpc, std::string_view field, const base::Id<Tag>& id) {
+  const auto* object = state.find(id);
+  if (object == nullptr) return dangling(field, id);
+  if (object->vpc == vpc.id) return {};
+  return refusal(Code::Usage, field, fmt::format("{} is in another VPC", object->name), id.text);
+}
+
+// Whether the route's prefix may stand beside the local routes: only outside the ranges
+// or around them, or for what stands before the whole of a subnet.
+Result<> check_beside_local(const State& state, const Vpc& vpc, const Route& route, const Prefix& prefix) {
+  for (const Prefix& range : ranges_of(vpc)) {
+    if (!range.contains(prefix)) continue;
+    if (prefix == range) {
+      return refusal(Code::Conflict, "destination", fmt::format("{} is local, which can't be replaced", prefix.text()),
+                     vpc.id.text);
+    }
+    const auto is_whole = [&](const SubnetId& id) {
+      const Subnet& subnet = state.get(id);
+      return subnet.cidr == prefix || subnet.cidr6 == prefix;
+    };
+    const auto& subnets = state.subnets_of(vpc.id);
+    if (std::none_of(subnets.begin(), subnets.end(), is_whole)) {
+      return refusal(Code::Usage, "destination",
+                     fmt::format("{} is inside {}, which is local: a route there is for the whole of a subnet",
+                                 prefix.text(), range.text()));
+    }
+    if (!std::holds_alternative<TniId>(route.target)) {
+      return refusal(
+          Code::Usage, "target",
+          fmt::format("{} is a subnet of the VPC: a route to it leads to a TNI or a NAT gateway", prefix.text()));
+    }
+  }
+  return {};
+}
+
+// Ranges that were added don't swallow routes that are there.
+Result<> check_routes(const State& state, const Vpc& vpc) {
+  for (const RouteTableId& table : state.tables_of(vpc.id)) {
+    for (const RouteId& id : state.routes_of(table)) {
+      const Route& route = state.get(id);
+      if (const auto* prefix = std::get_if<Prefix>(&route.destination)) {
+        auto beside = check_beside_local(state, vpc, route, *prefix);
+        if (!beside.ok()) return std::move(beside).error().within("table " + state.get(table).name);
+      }
+    }
+  }
+  return {};
+}
+
+Result<> check_one(const State& state, const RouteTable& table) {
+  if (state.find(table.vpc) == nullptr) return dangling("vpc", table.vpc);
+  if (state.tables_of(table.vpc).size() > kMostTables) {
+    return refusal(Code::Limit, "vpc", fmt::format("a VPC has at most {} route tables", kMostTables));
+  }
+  return {};
+}
+
+Result<> check_destination(const State& state, const Vpc& vpc, const Route& route) {
+  if (const auto* list = std::get_if<PrefixListId>(&route.destination)) {
+    return state.find(*list) == nullptr ? dangling("destination", *list) : Result<>();
+  }
+  const Prefix& prefix = std::get<Prefix>(route.destination);
+  if (prefix.first().is_multicast() || service_range(prefix.family()).contains(prefix)) {
+    return refusal(Code::Usage, "destination", fmt::format("nothing may lead into {}", prefix.text()));
+  }
+  if (route.target == RouteTarget(Way::EgressOnly) && prefix.family() == net::Family::V4) {
+    return refusal(Code::Usage, "target", "an egress-only gateway is for IPv6");
+  }
+  return check_beside_local(state, vpc, route, prefix);
+}
+
+Result<> check_target(const State& state, const Vpc& vpc, const Route& route) {
+  if (const auto* id = std::get_if<TniId>(&route.target)) {
+    const Tni* tni = state.find(*id);
+    if (tni == nullptr) return dangling("target", *id);
+    if (tni->vpc == vpc.id) return {};
+    return refusal(Code::Usage, "target", fmt::format("TNI {} is in another VPC", tni->name), id->text);
+  }
+  const Way way = std::get<Way>(route.target);
+  const bool missing = (way == Way::Internet && vpc.internet == Internet::None) ||
+                       (way == Way::EgressOnly && vpc.egress_only == Internet::None);
+  if (!missing) return {};
+  const std::string_view option = way == Way::EgressOnly ? " --egress-only" : "";
+  return refusal(Code::NotFound, "target",
+                 fmt::format("VPC {} has no {} gateway: weft igw attach {}{}", vpc.name,
+                             way == Way::EgressOnly ? "egress-only" : "internet", vpc.name, option));
+}
+
+Result<> check_one(const State& state, const Route& route) {
+  const RouteTable* table = state.find(route.table);
+  if (table == nullptr) return dangling("table", route.table);
+  const Vpc& vpc = state.get(table->vpc);
+  TRY_VOID(check_destination(state, vpc, route));
+  TRY_VOID(check_target(state, vpc, route));
+  const auto& beside = state.routes_of(route.table);
+  for (const RouteId& id : beside) {
+    if (id != route.id && state.get(id).destination == route.destination) {
+      return refusal(Code::Conflict, "destination", "the table has a route for it", id.text);
+    }
+  }
+  if (beside.size() > kMostRoutes) {
+    return refusal(Code::Limit, "table", fmt::format("a route table has at most {} routes", kMostRoutes));
+  }
+  return {};
+}
+
+Result<> check_one(const State& state, const Acl& acl) {
+  if (state.find(acl.vpc) == nullptr) return dangling("vpc", acl.vpc);
+  if (state.acls_of(acl.vpc).size() > kMostAcls) {
+    return refusal(Code::Limit, "vpc", fmt::format("a VPC has at most {} network ACLs", kMostAcls));
+  }
+  return {};
+}
+
+Result<> check_family(const Traffic& traffic, const Prefix& prefix);
+
+Result<> check_one(const State& state, const AclRule& rule) {
+  const Acl* acl = state.find(rule.acl);
+  if (acl == nullptr) return dangling("acl", rule.acl);
+  if (rule.number == 0 || rule.number > kHighestAclNumber) {
+    return refusal(Code::Usage, "number", fmt::format("{} is not 1 to {}", rule.number, kHighestAclNumber));
+  }
+  if (rule.traffic.first > rule.traffic.last) {
+    return refusal(Code::Usage, "traffic", "the port range ends before it starts");
+  }
+  TRY_VOID(check_family(rule.traffic, rule.prefix));
+  const auto& rules = state.rules_of(rule.acl, rule.direction);
+  const auto held = rules.find(rule.number);
+  if (held == rules.end() || held->second != rule.id) {
+    return refusal(Code::Conflict, "number", fmt::format("ACL {} has a rule {} already", acl->name, rule.number),
+                   held == rules.end() ? std::string() : held->second.text);
+  }
+  if (rules.size() > kMostAclRules) {
+    return refusal(
+        Code::Limit, "acl",
+        fmt::format("ACL {} has {} rules in this direction, the most there may be", acl->name, kMostAclRules));
+  }
+  return {};
+}
+
 Result<> check_one(const State& state, const Vpc& vpc) {
   if (vpc.cidrs.empty()) return refusal(Code::Usage, "cidrs", "a VPC needs an IPv4 range");
   if (vpc.cidrs.size() > kMostCidrs) {
@@ -85,8 +227,11 @@ Result<> check_one(const State& state, const Vpc& vpc) {
     }
     TRY_VOID(check_range("cidr6", *vpc.cidr6, 32, 64));
   }
-  const Group* group = state.find(vpc.default_group);
-  if (group == nullptr || group->vpc != vpc.id) return dangling("default_group", vpc.default_group);
+  TRY_VOID(check_own(state, vpc, "default_group", vpc.default_group));
+  TRY_VOID(check_own(state, vpc, "main_table", vpc.main_table));
+  TRY_VOID(check_own(state, vpc, "default_acl", vpc.default_acl));
+  if (!vpc.gateway_table.empty()) TRY_VOID(check_own(state, vpc, "gateway_table", vpc.gateway_table));
+  TRY_VOID(check_routes(state, vpc));
   for (const SubnetId& id : state.subnets_of(vpc.id)) {
     const Subnet& subnet = state.get(id);
     const auto inside = [&](const Prefix& range) { return range.contains(subnet.cidr); };
@@ -117,6 +262,8 @@ Result<> check_one(const State& state, const Subnet& subnet) {
                      fmt::format("{} is not in the IPv6 range of VPC {}", subnet.cidr6->text(), vpc->name));
     }
   }
+  if (!subnet.table.empty()) TRY_VOID(check_own(state, *vpc, "table", subnet.table));
+  if (!subnet.acl.empty()) TRY_VOID(check_own(state, *vpc, "acl", subnet.acl));
   const auto& siblings = state.subnets_of(subnet.vpc);
   if (siblings.size() > kMostSubnets) {
     return refusal(Code::Limit, "vpc", fmt::format("a VPC has at most {} subnets", kMostSubnets));
@@ -346,7 +493,37 @@ Result<> check_gone(const State& state, const Machine& machine) {
 }
 Result<> check_gone(const State& state, const Vpc& vpc) {
   TRY_VOID(unused(state.subnets_of(vpc.id), state, "subnet"));
+  TRY_VOID(unused(state.tables_of(vpc.id), state, "route table"));
+  TRY_VOID(unused(state.acls_of(vpc.id), state, "network ACL"));
   return unused(state.groups_of(vpc.id), state, "security group");
+}
+Result<> check_gone(const State&, const Route&) { return {}; }
+Result<> check_gone(const State&, const AclRule&) { return {}; }
+// By a subnet, other than as what it has when it has none.
+template <class Id>
+Result<> unused_by_subnets(const State& state, const VpcId& vpc, Id Subnet::*field, const Id& id) {
+  for (const SubnetId& subnet : state.subnets_of(vpc)) {
+    if (state.get(subnet).*field == id) return unused(std::set<SubnetId>{subnet}, state, "subnet");
+  }
+  return {};
+}
+Result<> check_gone(const State& state, const RouteTable& table) {
+  TRY_VOID(unused_by_subnets(state, table.vpc, &Subnet::table, table.id));
+  TRY_VOID(unused(state.routes_of(table.id), state, "route"));
+  const Vpc* vpc = state.find(table.vpc);
+  if (vpc == nullptr || (vpc->main_table != table.id && vpc->gateway_table != table.id)) return {};
+  const std::string_view role = vpc->main_table == table.id ? "main" : "gateway's";
+  return refusal(Code::Conflict, "", fmt::format("it is the {} table of VPC {}", role, vpc->name), vpc->id.text);
+}
+Result<> check_gone(const State& state, const Acl& acl) {
+  TRY_VOID(unused_by_subnets(state, acl.vpc, &Subnet::acl, acl.id));
+  for (const Direction direction : {Direction::In, Direction::Out}) {
+    const auto& rules = state.rules_of(acl.id, direction);
+    if (!rules.empty()) return unused(std::set<AclRuleId>{rules.begin()->second}, state, "rule");
+  }
+  const Vpc* vpc = state.find(acl.vpc);
+  if (vpc == nullptr || vpc->default_acl != acl.id) return {};
+  return refusal(Code::Conflict, "", fmt::format("it is the default ACL of VPC {}", vpc->name), vpc->id.text);
 }
 Result<> check_gone(const State& state, const Subnet& subnet) {
   TRY_VOID(unused(state.tnis_of(subnet.id), state, "TNI"));
@@ -363,6 +540,7 @@ Result<> check_gone(const State& state, const Group& group) {
   return {};
 }
 Result<> check_gone(const State& state, const PrefixList& list) {
+  TRY_VOID(unused(state.routes_by(list.id), state, "route"));
   return unused(state.rules_naming(list.id), state, "rule");
 }
 Result<> check_gone(const State& state, const Tni& tni) {
@@ -391,17 +569,15 @@ bool says_same(const std::optional<Object>& before, const Rule& after) {
 }
 
 // ICMP and ICMPv6 are of one family each: with a prefix of the other no packet matches.
-// What was agreed before this was checked stays.
-Result<> check_family(const Rule& rule) {
-  const auto* prefix = std::get_if<Prefix>(&rule.peer);
-  if (prefix == nullptr || !rule.traffic.protocol || !is_icmp(*rule.traffic.protocol)) return {};
-  const bool is_v4 = prefix->family() == net::Family::V4;
+Result<> check_family(const Traffic& traffic, const Prefix& prefix) {
+  if (!traffic.protocol || !is_icmp(*traffic.protocol)) return {};
+  const bool is_v4 = prefix.family() == net::Family::V4;
   const uint8_t fitting = is_v4 ? kIcmp : kIcmp6;
-  if (*rule.traffic.protocol == fitting) return {};
+  if (*traffic.protocol == fitting) return {};
   return refusal(Code::Usage, "traffic",
-                 fmt::format("{} is never of {}: with {} write {}{}", rule.traffic.text(), is_v4 ? "IPv4" : "IPv6",
-                             prefix->text(), Traffic{.protocol = fitting}.text(),
-                             rule.traffic == Traffic{.protocol = rule.traffic.protocol} ? "" : ", whose types differ"));
+                 fmt::format("{} is never of {}: with {} write {}{}", traffic.text(), is_v4 ? "IPv4" : "IPv6",
+                             prefix.text(), Traffic{.protocol = fitting}.text(),
+                             traffic == Traffic{.protocol = traffic.protocol} ? "" : ", whose types differ"));
 }
 
 template <class T>
@@ -440,7 +616,9 @@ Result<> State::check(const Change& change) const {
           if (!has_name_already(change.before, object)) TRY_VOID(check_new_name(object.name));
         }
         if constexpr (std::is_same_v<std::decay_t<decltype(object)>, Rule>) {
-          if (!says_same(change.before, object)) TRY_VOID(check_family(object));
+          // What was agreed before this was checked stays.
+          const auto* prefix = std::get_if<Prefix>(&object.peer);
+          if (prefix != nullptr && !says_same(change.before, object)) TRY_VOID(check_family(object.traffic, *prefix));
         }
         return check_one(*this, object);
       },

@@ -8,23 +8,6 @@ namespace {
 
 constexpr base::Duration kCutFlowStays = std::chrono::seconds(60);  // and tells its ends
 
-struct Placed {
-  FlowKey key;
-  size_t from;  // the end that is the source
-};
-
-Placed place(const VpcId& vpc, uint8_t protocol, IcmpKind icmp, const Socket& source, const Socket& target) {
-  const bool reversed = target < source;
-  Placed placed{.key = {.vpc = vpc,
-                        .ends = reversed ? std::array{target, source} : std::array{source, target},
-                        .protocol = protocol,
-                        .other_icmp = icmp == IcmpKind::Other},
-                .from = reversed ? size_t{1} : size_t{0}};
-  if (icmp == IcmpKind::Request) placed.key.asker = placed.from;
-  if (icmp == IcmpKind::Reply) placed.key.asker = 1 - placed.from;
-  return placed;
-}
-
 FlowEnd end_of(const TniId& id, const State& state) {
   if (id.empty()) return {};
   const Tni& tni = state.get(id);
@@ -87,6 +70,21 @@ std::optional<base::WallTime> earlier(std::optional<base::WallTime> a, std::opti
   return std::min(*a, *b);
 }
 
+// Whether the way of the one who opened the flow still leads to its other end.
+bool leads_there(const FlowKey& key, const Flow& flow, const Verdict& asked) {
+  const size_t other = 1 - flow.opener;
+  return asked.target == flow.ends[other].tni && asked.stand_in == key.stand_ins[other];
+}
+
+Crossing crossing_of(const State& state, const Packet& packet, const Verdict& verdict) {
+  return {.from = packet.sender.empty() ? nullptr : &state.get(packet.sender),
+          .to = verdict.target.empty() ? nullptr : &state.get(verdict.target),
+          .source = packet.source.address,
+          .target = packet.target.address,
+          .protocol = packet.protocol,
+          .selector = packet.selector};
+}
+
 bool keeps(const State& state, const RuleId& rule) {
   return !rule.empty() && state.get(state.get(rule).group).on_revoke == OnRevoke::Keep;
 }
@@ -100,32 +98,69 @@ RuleOf FlowJudge::model_rules(const State& state, base::WallTime now) {
   };
 }
 
+FlowJudge::Place FlowJudge::place(const VpcId& vpc, uint8_t protocol, IcmpKind icmp, const Socket& source,
+                                  const Socket& target) {
+  const bool reversed = target < source;
+  Place placed{.key = {.vpc = vpc,
+                       .ends = reversed ? std::array{target, source} : std::array{source, target},
+                       .protocol = protocol,
+                       .other_icmp = icmp == IcmpKind::Other},
+               .from = reversed ? size_t{1} : size_t{0}};
+  if (icmp == IcmpKind::Request) placed.key.asker = placed.from;
+  if (icmp == IcmpKind::Reply) placed.key.asker = 1 - placed.from;
+  return placed;
+}
+
+FlowJudge::Place FlowJudge::place_between(const State& state, const Packet& packet, Place direct) const {
+  const Opening opening = opening_of(packet);
+  direct.key.stand_ins[direct.from] = stands_in_for_source(state, opening);
+  direct.key.stand_ins[1 - direct.from] = stands_in_for_target(state, opening);
+  return direct;
+}
+
+Opening FlowJudge::opening_of(const Packet& packet) const {
+  return {.vpc = packet.vpc,
+          .sender = packet.sender,
+          .source = packet.source.address,
+          .target = packet.target.address,
+          .protocol = packet.protocol,
+          .selector = packet.selector,
+          .outside = options_.machine.contains(packet.target.address) ? Outside::Machine : Outside::Internet};
+}
+
+Flow* FlowJudge::find_live(const State& state, base::WallTime now, const FlowKey& key, TniId& replaced) {
+  const auto found = flows_.find(key);
+  if (found == flows_.end()) return nullptr;
+  if (!is_over(state, now, key, found->second)) return &found->second;
+  replaced = found->second.owner;
+  flows_.erase(found);
+  return nullptr;
+}
+
 Verdict FlowJudge::step(const State& state, base::WallTime now, const Packet& packet) {
   const Reason addresses = check_addresses(packet.source.address, packet.target.address);
   if (addresses != Reason::None) return {.reason = addresses};
   if (packet.inner) {
     if (auto related = relate(state, now, packet)) return *related;
   }
-  const auto [key, from] = place(packet.vpc, packet.protocol, packet.icmp, packet.source, packet.target);
-  auto found = flows_.find(key);
+  const Place direct = place(packet.vpc, packet.protocol, packet.icmp, packet.source, packet.target);
   TniId replaced;
-  if (found != flows_.end() && is_over(state, now, key, found->second)) {
-    replaced = found->second.owner;
-    flows_.erase(found);
-    found = flows_.end();
+  const Flow* flow = find_live(state, now, direct.key, replaced);
+  if (flow != nullptr && flow->ends[direct.from].tni == packet.sender) {
+    if (auto verdict = go_on(state, now, packet, direct, replaced)) return *verdict;
+    flow = nullptr;
   }
-  if (found == flows_.end()) return open(state, now, packet, key, from, replaced);
-
-  const Flow& flow = found->second;
-  if (flow.ends[from].tni != packet.sender) {
+  const Place at = place_between(state, packet, direct);
+  if (at.key != direct.key) {
+    replaced = {};
+    flow = find_live(state, now, at.key, replaced);
+    if (flow != nullptr) {
+      if (auto verdict = go_on(state, now, packet, at, replaced)) return *verdict;
+    }
+  } else if (flow != nullptr) {
     return {.reason = packet.sender.empty() ? Reason::GatewaySource : Reason::SourceCheck};
   }
-  if ((flow.state == FlowState::TcpClosing || flow.cut) && packet.tcp.syn && !packet.tcp.ack) {
-    replaced = flow.owner;
-    flows_.erase(found);
-    return open(state, now, packet, key, from, replaced);
-  }
-  return go_on(state, now, packet, key, from);
+  return open(state, now, packet, at, replaced);
 }
 
 void FlowJudge::sweep(const State& state, base::WallTime now) {
@@ -153,43 +188,75 @@ Verdict FlowJudge::ask(const State& state, base::WallTime now, const FlowKey& ke
 // flow's other end, or from the outside if that is there.
 std::optional<Verdict> FlowJudge::relate(const State& state, base::WallTime now, const Packet& packet) const {
   const Socket told{packet.target.address, packet.inner->source_port};
-  const auto [key, from] = place(packet.vpc, packet.inner->protocol, packet.inner->icmp, told, packet.inner->target);
-  const auto found = flows_.find(key);
-  if (found == flows_.end() || is_over(state, now, key, found->second)) return std::nullopt;
-  const Flow& flow = found->second;
-  if (flow.ends[1 - from].tni != packet.sender) return std::nullopt;
+  Place at = place(packet.vpc, packet.inner->protocol, packet.inner->icmp, told, packet.inner->target);
+  // What the rules say of the flow there, if it is one of the error's sender and may pass.
+  const auto asked_of = [&](const FlowKey& key) -> std::optional<Verdict> {
+    const auto found = flows_.find(key);
+    if (found == flows_.end() || is_over(state, now, key, found->second)) return std::nullopt;
+    if (found->second.ends[1 - at.from].tni != packet.sender) return std::nullopt;
+    const Verdict asked = ask(state, now, key, found->second);
+    const bool passes = outcome_of(asked.reason) == Outcome::Allow && leads_there(key, found->second, asked);
+    return passes ? std::optional(asked) : std::nullopt;
+  };
+  auto asked = asked_of(at.key);
+  if (!asked) {
+    Opening opening = opening_of(packet);
+    at.key.stand_ins[at.from] = stands_in_for_target(state, opening);
+    opening.source = packet.inner->target.address;
+    at.key.stand_ins[1 - at.from] = stands_in_for_source(state, opening);
+    asked = asked_of(at.key);
+    if (!asked) return std::nullopt;
+  }
   if (check_source(state, packet.vpc, packet.sender, packet.source.address) != Reason::None) return std::nullopt;
-  if (outcome_of(ask(state, now, key, flow).reason) == Outcome::Drop) return std::nullopt;
-  return Verdict{.reason = Reason::Related, .target = flow.ends[from].tni};
+  const Verdict related{.reason = Reason::Related, .target = flows_.at(at.key).ends[at.from].tni};
+  return asked->reason == Reason::Resolver ? related
+                                           : judge_border(state, crossing_of(state, packet, related), related);
 }
 
-Verdict FlowJudge::go_on(const State& state, base::WallTime now, const Packet& packet, const FlowKey& key,
-                         size_t from) {
-  Flow& flow = flows_.at(key);
-  Verdict verdict = ask(state, now, key, flow);
-  verdict.target = flow.ends[1 - from].tni;
-  if (outcome_of(verdict.reason) == Outcome::Drop) {
-    if (verdict.reason != Reason::EgressDenied && verdict.reason != Reason::IngressDenied) {
-      flows_.erase(key);
-      return verdict;
-    }
+std::optional<Verdict> FlowJudge::go_on(const State& state, base::WallTime now, const Packet& packet, const Place& at,
+                                        TniId& replaced) {
+  Flow& flow = flows_.at(at.key);
+  const auto forget = [&] {
+    replaced = flow.owner;
+    flows_.erase(at.key);
+  };
+  if ((flow.state == FlowState::TcpClosing || flow.cut) && packet.tcp.syn && !packet.tcp.ack) {
+    forget();
+    return std::nullopt;
+  }
+  Verdict verdict = ask(state, now, at.key, flow);
+  const bool leads = leads_there(at.key, flow, verdict);
+  const bool denied = verdict.reason == Reason::EgressDenied || verdict.reason == Reason::IngressDenied;
+  verdict.target = flow.ends[1 - at.from].tni;
+  if (outcome_of(verdict.reason) == Outcome::Drop && !denied) {
+    forget();
+    return verdict;
+  }
+  if (!leads) {
+    forget();
+    return std::nullopt;
+  }
+  if (denied) {
     if (!flow.cut) flow.expires = now + kCutFlowStays;
     flow.cut = true;
     verdict.reason = Reason::Revoked;
     return verdict;
   }
+  const bool exempt = verdict.reason == Reason::Resolver;
   verdict.reason = Reason::Established;
   flow.cut = false;
   remember(state, verdict, flow);
-  touch(state, now, packet, from, flow);
+  if (!exempt) verdict = judge_border(state, crossing_of(state, packet, verdict), verdict);
+  if (outcome_of(verdict.reason) == Outcome::Allow) touch(state, now, packet, at.from, flow);
   return verdict;
 }
 
-Verdict FlowJudge::open(const State& state, base::WallTime now, const Packet& packet, const FlowKey& key, size_t from,
+Verdict FlowJudge::open(const State& state, base::WallTime now, const Packet& packet, const Place& at,
                         const TniId& replaced) {
-  Flow flow{.opener = from, .state = first_state(packet.protocol), .selector = packet.selector};
-  flow.ends[from].tni = packet.sender;
-  Verdict verdict = ask(state, now, key, flow);
+  Flow flow{.opener = at.from, .state = first_state(packet.protocol), .selector = packet.selector};
+  flow.ends[at.from].tni = packet.sender;
+  Verdict verdict = ask(state, now, at.key, flow);
+  verdict = judge_border(state, crossing_of(state, packet, verdict), verdict);
   // A reset and an unasked reply open nothing.
   const bool opens = !(packet.protocol == kTcp && packet.tcp.rst) && packet.icmp != IcmpKind::Reply;
   if (outcome_of(verdict.reason) == Outcome::Drop || !opens) return verdict;
@@ -199,11 +266,11 @@ Verdict FlowJudge::open(const State& state, base::WallTime now, const Packet& pa
     verdict.rule = {};
     return verdict;
   }
-  flow.ends[from] = end_of(packet.sender, state);
-  flow.ends[1 - from] = end_of(verdict.target, state);
+  flow.ends[at.from] = end_of(packet.sender, state);
+  flow.ends[1 - at.from] = end_of(verdict.target, state);
   remember(state, verdict, flow);
-  touch(state, now, packet, from, flow);
-  flows_.emplace(key, flow);
+  touch(state, now, packet, at.from, flow);
+  flows_.emplace(at.key, flow);
   return verdict;
 }
 

@@ -53,10 +53,12 @@ struct Packet {
 };
 
 // Both directions of a flow have the same key. Echoes that the one end asks for and
-// those that the other asks for are different flows.
+// those that the other asks for are different flows. Where an appliance stands between
+// two ends, there are two flows, one at each side of it.
 struct FlowKey {
   VpcId vpc;
-  std::array<Socket, 2> ends;  // the lower one first
+  std::array<Socket, 2> ends;           // the lower one first
+  std::array<TniId, 2> stand_ins = {};  // for them; empty: themselves
   uint8_t protocol = 0;
   bool other_icmp = false;
   std::optional<size_t> asker = {};  // of echoes
@@ -108,12 +110,23 @@ class FlowJudge {
   const std::map<FlowKey, Flow>& flows() const { return flows_; }
 
  private:
+  struct Place {
+    FlowKey key;
+    size_t from;  // the end that is the source
+  };
+  static Place place(const VpcId& vpc, uint8_t protocol, IcmpKind icmp, const Socket& source, const Socket& target);
+  // With who stands in for the ends, if anybody does.
+  Place place_between(const State& state, const Packet& packet, Place direct) const;
+  Opening opening_of(const Packet& packet) const;
+  // The flow there, if it isn't over: then it is forgotten, and its owner is `replaced`.
+  Flow* find_live(const State& state, base::WallTime now, const FlowKey& key, TniId& replaced);
   std::optional<Verdict> relate(const State& state, base::WallTime now, const Packet& packet) const;
   Verdict ask(const State& state, base::WallTime now, const FlowKey& key, const Flow& flow) const;
-  Verdict go_on(const State& state, base::WallTime now, const Packet& packet, const FlowKey& key, size_t from);
+  // Nothing: it opens another, or its way leads elsewhere by now. The flow is forgotten.
+  std::optional<Verdict> go_on(const State& state, base::WallTime now, const Packet& packet, const Place& at,
+                               TniId& replaced);
   // `replaced` had a flow there until now: a new one in its place takes no more room.
-  Verdict open(const State& state, base::WallTime now, const Packet& packet, const FlowKey& key, size_t from,
-               const TniId& replaced);
+  Verdict open(const State& state, base::WallTime now, const Packet& packet, const Place& at, const TniId& replaced);
   void remember(const State& state, const Verdict& verdict, Flow& flow) const;
   bool has_room(const TniId& owner) const;
 

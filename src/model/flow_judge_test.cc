@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "model/testing.h"
+
 namespace weft::model {
 namespace {
 
@@ -21,18 +23,19 @@ constexpr TcpFlags kRst{.rst = true};
 class FlowJudgeTest : public ::testing::Test {
  protected:
   FlowJudgeTest() {
-    put({Machine{.id = machine_, .name = "m"}, Group{.id = clients_, .name = "clients", .vpc = vpc_},
-         Group{.id = servers_, .name = "servers", .vpc = vpc_},
-         Vpc{.id = vpc_,
-             .name = "v",
-             .cidrs = {*Prefix::parse("10.0.0.0/16")},
-             .default_group = clients_,
-             .internet = Internet::Attached},
-         Subnet{.id = subnet_, .name = "s", .vpc = vpc_, .cidr = *Prefix::parse("10.0.0.0/24")},
-         Workload{.id = {"w-0000000000000001"}, .name = "w1", .machine = machine_, .kind = WorkloadKind::External},
-         Workload{.id = {"w-0000000000000002"}, .name = "w2", .machine = machine_, .kind = WorkloadKind::External}});
+    put(with_border({.id = vpc_,
+                     .name = "v",
+                     .cidrs = {*Prefix::parse("10.0.0.0/16")},
+                     .default_group = clients_,
+                     .internet = Internet::Attached}) +
+        std::vector<Object>{
+            Machine{.id = machine_, .name = "m"}, Group{.id = clients_, .name = "clients", .vpc = vpc_},
+            Group{.id = servers_, .name = "servers", .vpc = vpc_},
+            Subnet{.id = subnet_, .name = "s", .vpc = vpc_, .cidr = *Prefix::parse("10.0.0.0/24")},
+            Workload{.id = {"w-0000000000000001"}, .name = "w1", .machine = machine_, .kind = WorkloadKind::External},
+            Workload{.id = {"w-0000000000000002"}, .name = "w2", .machine = machine_, .kind = WorkloadKind::External}});
     put({tni(client_, 1, "10.0.0.4", clients_), tni(server_, 2, "10.0.0.5", servers_)});
-    put({Rule{.id = rule_of_number(1), .group = clients_, .direction = Direction::Out, .peer = any_}});
+    put({Rule{.id = RuleId::of(1), .group = clients_, .direction = Direction::Out, .peer = any_}});
   }
 
   Tni tni(const TniId& id, int number, const char* ip, const GroupId& group) {
@@ -58,7 +61,7 @@ class FlowJudgeTest : public ::testing::Test {
     ASSERT_TRUE(done.ok()) << done.error().what;
   }
   Rule allow_in(uint64_t number) {
-    return {.id = rule_of_number(number), .group = servers_, .traffic = *Traffic::parse("all"), .peer = clients_};
+    return {.id = RuleId::of(number), .group = servers_, .traffic = *Traffic::parse("all"), .peer = clients_};
   }
 
   std::string step(const Packet& packet) { return std::string(text_of(judge_.step(state_, now_, packet).reason)); }
@@ -151,7 +154,7 @@ TEST_F(FlowJudgeTest, AResetOpensNothing) {
 TEST_F(FlowJudgeTest, RevocationCutsAtTheNextPacketOfEitherEnd) {
   put({allow_in(2)});
   EXPECT_EQ(send(kUdp), "rule");
-  remove(rule_of_number(2));
+  remove(RuleId::of(2));
   EXPECT_EQ(reply(kUdp), "revoked");
   EXPECT_EQ(send(kUdp), "revoked");
   now_ = now_ + seconds(59);
@@ -164,7 +167,7 @@ TEST_F(FlowJudgeTest, RevocationCutsAtTheNextPacketOfEitherEnd) {
 TEST_F(FlowJudgeTest, ACutFlowGoesOnIfItIsAllowedAgain) {
   put({allow_in(2)});
   EXPECT_EQ(send(kUdp), "rule");
-  remove(rule_of_number(2));
+  remove(RuleId::of(2));
   EXPECT_EQ(reply(kUdp), "revoked");
   put({allow_in(2)});
   EXPECT_EQ(reply(kUdp), "established");
@@ -173,7 +176,7 @@ TEST_F(FlowJudgeTest, ACutFlowGoesOnIfItIsAllowedAgain) {
 TEST_F(FlowJudgeTest, ANewConnectionOnTheWayOfACutOneIsJudgedAsNew) {
   put({allow_in(2)});
   EXPECT_EQ(send(kTcp, kSyn), "rule");
-  remove(rule_of_number(2));
+  remove(RuleId::of(2));
   EXPECT_EQ(send(kTcp, kAck), "revoked");
   EXPECT_EQ(send(kTcp, kSyn), "ingress-denied");
   EXPECT_EQ(send(kTcp, kAck), "ingress-denied") << "the cut one is forgotten";
@@ -182,11 +185,11 @@ TEST_F(FlowJudgeTest, ANewConnectionOnTheWayOfACutOneIsJudgedAsNew) {
 TEST_F(FlowJudgeTest, AGroupThatKeepsFlowsKeepsThemButOpensNone) {
   put({allow_in(2), Group{.id = servers_, .name = "servers", .vpc = vpc_, .on_revoke = OnRevoke::Keep}});
   EXPECT_EQ(send(kUdp), "rule");
-  remove(rule_of_number(2));
+  remove(RuleId::of(2));
   EXPECT_EQ(send(kUdp), "established");
   EXPECT_EQ(reply(kUdp), "established");
   EXPECT_EQ(send(kTcp, kSyn), "ingress-denied");
-  remove(rule_of_number(1));
+  remove(RuleId::of(1));
   EXPECT_EQ(send(kUdp), "revoked");
 }
 
@@ -246,7 +249,7 @@ TEST_F(FlowJudgeTest, AnIcmpErrorPassesFromTheFlowsOtherEndOnly) {
   Packet forged = error;
   forged.source.address = *Address::parse("10.0.0.77");
   EXPECT_EQ(step(forged), "source-check");
-  remove(rule_of_number(2));
+  remove(RuleId::of(2));
   EXPECT_EQ(step(error), "egress-denied");
 }
 
@@ -276,7 +279,7 @@ TEST_F(FlowJudgeTest, WhoWasAskedMayReplyAndNotAskInTurn) {
 }
 
 TEST_F(FlowJudgeTest, TheResolverIsExemptAndAnswers) {
-  remove(rule_of_number(1));
+  remove(RuleId::of(1));
   Packet query = packet(kUdp);
   query.target = {*Address::parse("10.0.0.2"), 53};
   query.selector = 53;
@@ -306,8 +309,8 @@ TEST_F(FlowJudgeTest, ATniMayHaveAQuarterOfWhatIsFree) {
   for (; step(flood) == "rule"; ++opened) ++flood.source.port;
   EXPECT_EQ(opened, 13u);  // 13 >= (64 - 13) / 4
   EXPECT_EQ(step(flood), "flow-quota");
-  put({Rule{.id = rule_of_number(3), .group = servers_, .direction = Direction::Out, .peer = any_},
-       Rule{.id = rule_of_number(4), .group = clients_, .direction = Direction::In, .peer = any_}});
+  put({Rule{.id = RuleId::of(3), .group = servers_, .direction = Direction::Out, .peer = any_},
+       Rule{.id = RuleId::of(4), .group = clients_, .direction = Direction::In, .peer = any_}});
   Packet other = answer(kUdp);
   other.source.port = 9999;
   EXPECT_EQ(step(other), "rule");
@@ -345,10 +348,8 @@ TEST_F(FlowJudgeTest, PrivateIpv6ReachesTheMachineAndNothingElseOutside) {
   subnet.cidr6 = *Prefix::parse("fd00:77::/64");
   client.ip6 = *Address::parse("fd00:77::4");
   put({vpc, subnet, client,
-       Rule{.id = rule_of_number(7),
-            .group = clients_,
-            .direction = Direction::Out,
-            .peer = Prefix::any(net::Family::V6)}});
+       Rule{
+           .id = RuleId::of(7), .group = clients_, .direction = Direction::Out, .peer = Prefix::any(net::Family::V6)}});
   Opening opening{.vpc = vpc_,
                   .sender = client_,
                   .source = *client.ip6,

@@ -1,8 +1,5 @@
 #include "model/group.h"
 
-#include <charconv>
-
-#include "base/check.h"
 #include "base/text.h"
 
 namespace weft::model {
@@ -78,14 +75,5 @@ std::string Traffic::text() const {
   }
   return first == last ? fmt::format("{}:{}", name, first) : fmt::format("{}:{}-{}", name, first, last);
 }
-
-uint64_t number_of(const RuleId& id) {
-  CHECK(RuleId::looks_like(id.text));
-  uint64_t number = 0;
-  std::from_chars(id.text.data() + 4, id.text.data() + id.text.size(), number, 16);
-  return number;
-}
-
-RuleId rule_of_number(uint64_t number) { return RuleId{"sgr-" + base::hex64(number)}; }
 
 }  // namespace weft::model

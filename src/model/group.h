@@ -84,10 +84,6 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
-// The number in a rule's id: the order among rules, and what the data path knows.
-uint64_t number_of(const RuleId& id);
-RuleId rule_of_number(uint64_t number);
-
 template <class F>
 void fields(F&& f, Group& g) {
   f("id", g.id);

@@ -17,6 +17,18 @@ struct SubnetTag {
 struct BlockTag {
   static constexpr const char* kPrefix = "block";
 };
+struct RouteTableTag {
+  static constexpr const char* kPrefix = "rtb";
+};
+struct RouteTag {
+  static constexpr const char* kPrefix = "route";
+};
+struct AclTag {
+  static constexpr const char* kPrefix = "acl";
+};
+struct AclRuleTag {
+  static constexpr const char* kPrefix = "aclr";
+};
 struct GroupTag {
   static constexpr const char* kPrefix = "sg";
 };
@@ -37,6 +49,10 @@ using MachineId = base::Id<MachineTag>;
 using VpcId = base::Id<VpcTag>;
 using SubnetId = base::Id<SubnetTag>;
 using BlockId = base::Id<BlockTag>;
+using RouteTableId = base::Id<RouteTableTag>;
+using RouteId = base::Id<RouteTag>;
+using AclId = base::Id<AclTag>;
+using AclRuleId = base::Id<AclRuleTag>;
 using GroupId = base::Id<GroupTag>;
 using RuleId = base::Id<RuleTag>;
 using PrefixListId = base::Id<PrefixListTag>;

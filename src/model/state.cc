@@ -56,6 +56,22 @@ const std::set<SubnetId>& State::subnets_of(const VpcId& vpc) const { return mem
 const std::set<GroupId>& State::groups_of(const VpcId& vpc) const { return members(groups_of_, vpc); }
 const std::set<BlockId>& State::blocks_of(const SubnetId& subnet) const { return members(blocks_of_, subnet); }
 
+const std::set<RouteTableId>& State::tables_of(const VpcId& vpc) const { return members(tables_of_, vpc); }
+const std::set<RouteId>& State::routes_of(const RouteTableId& table) const { return members(routes_of_, table); }
+const std::set<RouteId>& State::routes_by(const PrefixListId& list) const { return members(routes_by_, list); }
+const std::set<RouteId>& State::routes_to(const TniId& target) const { return members(routes_to_, target); }
+const std::set<AclId>& State::acls_of(const VpcId& vpc) const { return members(acls_of_, vpc); }
+const std::map<uint16_t, AclRuleId>& State::rules_of(const AclId& acl, Direction direction) const {
+  return members(acl_rules_of_, std::pair(acl, direction));
+}
+
+const RouteTable& State::table_of(const Subnet& subnet) const {
+  return get(subnet.table.empty() ? get(subnet.vpc).main_table : subnet.table);
+}
+const Acl& State::acl_of(const Subnet& subnet) const {
+  return get(subnet.acl.empty() ? get(subnet.vpc).default_acl : subnet.acl);
+}
+
 const Tni* State::holder_of(const VpcId& vpc, const net::Address& address) const {
   const auto found = holders_.find({vpc, address});
   return found == holders_.end() ? nullptr : &get(found->second);
@@ -109,10 +125,11 @@ Result<> State::check_name(const Object& object) const {
 
 Result<Changes> State::apply(const Command& command) {
   const PolicySize policy_before = policy_size();
+  const BorderSize border_before = border_size();
   Changes changes = TRY(carry_out(command));
   auto fits = check(changes);
   if (fits.ok()) fits = check_room(changes);
-  if (fits.ok()) fits = check_budget(policy_before);
+  if (fits.ok()) fits = check_budget(policy_before, border_before);
   if (!fits.ok()) {
     undo(changes);
     return std::move(fits).error();
@@ -195,7 +212,7 @@ Result<> State::check_room(const Changes& changes) const {
     const auto* tni = object ? std::get_if<Tni>(&*object) : nullptr;
     if (tni == nullptr) return;
     more_in[tni->vpc] += step;
-    if (!tni->machine.empty()) more_on[tni->machine] += step;
+    if (!tni->workload.empty()) more_on[tni->machine] += step;
   };
   for (const Change& change : changes) {
     add(change.before, -1);
@@ -218,8 +235,17 @@ Result<> State::check_room(const Changes& changes) const {
 }
 
 // What there is too much of already may become less step by step.
-Result<> State::check_budget(const PolicySize& before) const {
+Result<> State::check_budget(const PolicySize& before, const BorderSize& border_before) const {
   const PolicySize& now = policy_size();
+  const BorderSize border = border_size();
+  const auto check_border = [](std::string_view what, uint64_t had, uint64_t has, uint64_t most) -> Result<> {
+    if (has <= most || has <= had) return {};
+    return error(Code::Limit, "there would be {} {} in all VPCs together, and the data path holds {}", has, what, most);
+  };
+  TRY_VOID(check_border("routes", border_before.routes, border.routes, kLargestBorder.routes));
+  TRY_VOID(check_border("route tables", border_before.tables, border.tables, kLargestBorder.tables));
+  TRY_VOID(check_border("subnets", border_before.subnets, border.subnets, kLargestBorder.subnets));
+  TRY_VOID(check_border("network ACLs", border_before.acls, border.acls, kLargestBorder.acls));
   const auto check = [](std::string_view what, uint64_t had, uint64_t has, uint64_t most) -> Result<> {
     if (has <= most || has <= had) return {};
     return error(Code::Limit,
@@ -235,8 +261,19 @@ Result<> State::check_budget(const PolicySize& before) const {
   return check("groups", before.groups, now.groups, kLargestPolicy.groups);
 }
 
-size_t State::prefixes_of(const Peer& peer) const {
-  const auto* id = std::get_if<PrefixListId>(&peer);
+BorderSize State::border_size() const {
+  constexpr uint64_t kLocal = kMostCidrs + 1;  // of a table, at most
+  const uint64_t tables = all<RouteTable>().size();
+  return {.routes = route_entries_ + tables * kLocal,
+          .tables = tables,
+          .subnets = all<Subnet>().size(),
+          .acls = all<Acl>().size()};
+}
+
+// Of a rule's peer, or a route's destination.
+template <class What>
+size_t State::prefixes_of(const What& what) const {
+  const auto* id = std::get_if<PrefixListId>(&what);
   if (id == nullptr) return 1;
   const PrefixList* list = find(*id);
   return list == nullptr ? 0 : list->prefixes.size();
@@ -288,6 +325,24 @@ void State::index(const Object& object, Step step) {
         if constexpr (std::is_same_v<T, Subnet>) member(subnets_of_, o.vpc, o.id);
         if constexpr (std::is_same_v<T, Block>) member(blocks_of_, o.subnet, o.id);
         if constexpr (std::is_same_v<T, Group>) member(groups_of_, o.vpc, o.id);
+        if constexpr (std::is_same_v<T, RouteTable>) member(tables_of_, o.vpc, o.id);
+        if constexpr (std::is_same_v<T, Route>) {
+          member(routes_of_, o.table, o.id);
+          const size_t entries = prefixes_of(o.destination);
+          route_entries_ = step == Step::Add ? route_entries_ + entries : route_entries_ - entries;
+          if (const auto* list = std::get_if<PrefixListId>(&o.destination)) member(routes_by_, *list, o.id);
+          if (const auto* tni = std::get_if<TniId>(&o.target)) member(routes_to_, *tni, o.id);
+        }
+        if constexpr (std::is_same_v<T, Acl>) member(acls_of_, o.vpc, o.id);
+        if constexpr (std::is_same_v<T, AclRule>) {
+          auto& rules = acl_rules_of_[{o.acl, o.direction}];
+          if (step == Step::Add) {
+            rules.try_emplace(o.number, o.id);
+          } else if (const auto held = rules.find(o.number); held != rules.end() && held->second == o.id) {
+            rules.erase(held);
+          }
+          if (rules.empty()) acl_rules_of_.erase({o.acl, o.direction});
+        }
         if constexpr (std::is_same_v<T, Rule>) {
           member(rules_of_, o.group, o.id);
           if (const auto* group = std::get_if<GroupId>(&o.peer)) member(rules_naming_group_, *group, o.id);
@@ -301,11 +356,13 @@ void State::index(const Object& object, Step step) {
             count(get(id), before, Step::Drop);
             count(get(id), o.prefixes.size() - before, Step::Add);
           }
+          const size_t entries = routes_by(o.id).size() * o.prefixes.size();
+          route_entries_ = step == Step::Add ? route_entries_ + entries : route_entries_ - entries;
         }
         if constexpr (std::is_same_v<T, Tni>) {
           const int64_t one = step == Step::Add ? 1 : -1;
           if ((tnis_in_[o.vpc] += one) == 0) tnis_in_.erase(o.vpc);
-          if (!o.machine.empty() && (tnis_on_[o.machine] += one) == 0) tnis_on_.erase(o.machine);
+          if (!o.workload.empty() && (tnis_on_[o.machine] += one) == 0) tnis_on_.erase(o.machine);
           member(tnis_of_subnet_, o.subnet, o.id);
           if (!o.workload.empty()) member(tnis_of_workload_, o.workload, o.id);
           for (const GroupId& group : o.groups) member(tnis_of_group_, group, o.id);

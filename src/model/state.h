@@ -13,16 +13,20 @@
 #include <vector>
 
 #include "base/check.h"
+#include "model/acl.h"
 #include "model/budget.h"
 #include "model/group.h"
+#include "model/route.h"
 #include "model/tni.h"
 #include "model/vpc.h"
 #include "model/workload.h"
 
 namespace weft::model {
 
-using Object = std::variant<Machine, Vpc, Subnet, Block, Group, Rule, PrefixList, Tni, Workload>;
-using AnyId = std::variant<MachineId, VpcId, SubnetId, BlockId, GroupId, RuleId, PrefixListId, TniId, WorkloadId>;
+using Object =
+    std::variant<Machine, Vpc, Subnet, Block, Group, Rule, PrefixList, Tni, Workload, RouteTable, Route, Acl, AclRule>;
+using AnyId = std::variant<MachineId, VpcId, SubnetId, BlockId, GroupId, RuleId, PrefixListId, TniId, WorkloadId,
+                           RouteTableId, RouteId, AclId, AclRuleId>;
 
 // Texts that a name must not be, since they stand where names do: "internet", and
 // what has the shape of an id of any kind.
@@ -76,6 +80,15 @@ using Table = std::map<decltype(T::id), T>;
 // longer than any name that pointed to it may be remembered.
 inline constexpr base::Duration kAddressRest = std::chrono::seconds(120);
 
+// What the borders of all subnets take up in the data path, at most.
+struct BorderSize {
+  uint64_t routes = 0;  // of all tables, once for each prefix of a list, the local ones too
+  uint64_t tables = 0, subnets = 0, acls = 0;
+  bool operator==(const BorderSize&) const = default;
+};
+// Twice as much fits (bpf/abi.h).
+inline constexpr BorderSize kLargestBorder{.routes = 500'000, .tables = 30'000, .subnets = 30'000, .acls = 30'000};
+
 class State {
  public:
   template <class T>
@@ -97,12 +110,24 @@ class State {
   const std::set<SubnetId>& subnets_of(const VpcId& vpc) const;
   const std::set<GroupId>& groups_of(const VpcId& vpc) const;
   const std::set<BlockId>& blocks_of(const SubnetId& subnet) const;
+  const std::set<RouteTableId>& tables_of(const VpcId& vpc) const;
+  const std::set<RouteId>& routes_of(const RouteTableId& table) const;
+  const std::set<RouteId>& routes_by(const PrefixListId& destination) const;
+  const std::set<RouteId>& routes_to(const TniId& target) const;
+  const std::set<AclId>& acls_of(const VpcId& vpc) const;
+  // By number.
+  const std::map<uint16_t, AclRuleId>& rules_of(const AclId& acl, Direction direction) const;
+
+  // What the subnet has of its own, or the VPC's.
+  const RouteTable& table_of(const Subnet& subnet) const;
+  const Acl& acl_of(const Subnet& subnet) const;
 
   // The holder of an address of a VPC, and the subnet around an address.
   const Tni* holder_of(const VpcId& vpc, const net::Address& address) const;
   const Subnet* subnet_of(const VpcId& vpc, const net::Address& address) const;
   // What the policy of all groups in use takes up in the data path.
   const PolicySize& policy_size() const { return budget_.used(); }
+  BorderSize border_size() const;
   bool rests(const VpcId& vpc, const net::Address& address, base::WallTime now) const;
 
   // Ids of the objects of one kind that have this name ("subnet", "" = any VPC).
@@ -136,17 +161,18 @@ class State {
   void set(const Change& change);
   enum class Step { Add, Drop };
   void index(const Object& object, Step step);
-  size_t prefixes_of(const Peer& peer) const;
+  template <class What>
+  size_t prefixes_of(const What& what) const;
   Result<Changes> carry_out(const Command& command);
   Result<> check(const Changes& changes) const;
-  Result<> check_budget(const PolicySize& before) const;
+  Result<> check_budget(const PolicySize& before, const BorderSize& border_before) const;
   Result<> check_room(const Changes& changes) const;
   void rest(const Changes& changes, base::WallTime since);
   Result<> check(const Change& change) const;
   Result<> check_name(const Object& object) const;
 
   std::tuple<Table<Machine>, Table<Vpc>, Table<Subnet>, Table<Block>, Table<Group>, Table<Rule>, Table<PrefixList>,
-             Table<Tni>, Table<Workload>>
+             Table<Tni>, Table<Workload>, Table<RouteTable>, Table<Route>, Table<Acl>, Table<AclRule>>
       tables_;
   std::map<Name, std::string> names_;
   std::map<Place, TniId> holders_;
@@ -161,7 +187,14 @@ class State {
   std::map<VpcId, std::set<SubnetId>> subnets_of_;
   std::map<VpcId, std::set<GroupId>> groups_of_;
   std::map<SubnetId, std::set<BlockId>> blocks_of_;
+  std::map<VpcId, std::set<RouteTableId>> tables_of_;
+  std::map<RouteTableId, std::set<RouteId>> routes_of_;
+  std::map<PrefixListId, std::set<RouteId>> routes_by_;
+  std::map<TniId, std::set<RouteId>> routes_to_;
+  std::map<VpcId, std::set<AclId>> acls_of_;
+  std::map<std::pair<AclId, Direction>, std::map<uint16_t, AclRuleId>> acl_rules_of_;
   PolicyBudget budget_;
+  uint64_t route_entries_ = 0;
 };
 
 template <class F>
@@ -208,6 +241,22 @@ struct ObjectOf<TniTag> {
 template <>
 struct ObjectOf<WorkloadTag> {
   using type = Workload;
+};
+template <>
+struct ObjectOf<RouteTableTag> {
+  using type = RouteTable;
+};
+template <>
+struct ObjectOf<RouteTag> {
+  using type = Route;
+};
+template <>
+struct ObjectOf<AclTag> {
+  using type = Acl;
+};
+template <>
+struct ObjectOf<AclRuleTag> {
+  using type = AclRule;
 };
 
 template <class Tag>

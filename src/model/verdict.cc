@@ -86,12 +86,20 @@ Reason check_addresses(const net::Address& source, const net::Address& target) {
   return is_this_host(target) || is_nobody(target) ? Reason::NoRoute : Reason::None;
 }
 
+NextHop hop_of(const State& state, const Opening& opening) {
+  if (opening.sender.empty()) return next_hop(state, state.get(opening.vpc), opening.target);
+  return next_hop(state, state.get(state.get(opening.sender).subnet), opening.target);
+}
+
 Exit exit_of(const State& state, const Opening& opening) {
-  static const net::Prefix kServices6 = *net::Prefix::parse("fd00:ec2::/32");
   const Vpc& vpc = state.get(opening.vpc);
-  if (opening.sender.empty() || vpc.internet == Internet::None) return Exit::NoGateway;
+  if (opening.sender.empty()) return Exit::NoGateway;
+  const NextHop::Kind kind = hop_of(state, opening).kind;
+  if (kind != NextHop::Kind::Internet && kind != NextHop::Kind::EgressOnly) return Exit::NoRoute;
   if (!is_in_ranges(vpc, opening.source)) return Exit::ForeignSource;
-  if (opening.target.is_link_local() || kServices6.contains(opening.target)) return Exit::NotOutside;
+  if (opening.target.is_link_local() || service_range(net::Family::V6).contains(opening.target)) {
+    return Exit::NotOutside;
+  }
   if (opening.target.is_v4()) return is_translated(opening) ? Exit::Open : Exit::Untranslated;
   const bool open = leads_out(vpc, net::Family::V6) || opening.outside == Outside::Machine;
   return open ? Exit::Open : Exit::PrivateRange;
@@ -111,18 +119,64 @@ Reason check_source(const State& state, const VpcId& vpc, const TniId& sender, c
 
 namespace {
 
-// Where it goes: None for the TNI in `target`, or for the gateway if there is none.
-Reason check_target(const State& state, const Opening& opening, const Tni* target) {
-  const Vpc& vpc = state.get(opening.vpc);
-  if (target != nullptr) return Reason::None;
+bool is_query(const Opening& opening) {
+  return (opening.protocol == kUdp || opening.protocol == kTcp) && opening.selector == 53;
+}
+
+// What comes from outside must have a way back there: the target is in a public subnet.
+bool leads_back(const State& state, const Opening& opening, const Tni& target) {
+  const NextHop back = next_hop(state, state.get(target.subnet), opening.source);
+  return back.kind == NextHop::Kind::Internet || back.kind == NextHop::Kind::Local;
+}
+
+struct Aim {
+  Reason reason = Reason::None;   // Resolver, or why it goes nowhere
+  const Tni* receiver = nullptr;  // null: the gateway, or nobody
+};
+
+Aim aim_of(const State& state, const Opening& opening) {
   const bool resolver = is_resolver(state, opening.vpc, opening.target);
-  const bool query = (opening.protocol == kUdp || opening.protocol == kTcp) && opening.selector == 53;
-  if (resolver && query && !opening.sender.empty()) return Reason::Resolver;
-  if (resolver || is_in_ranges(vpc, opening.target)) return Reason::NoEndpoint;
-  return exit_of(state, opening) == Exit::Open ? Reason::None : Reason::NoRoute;
+  if (resolver && is_query(opening) && !opening.sender.empty()) return {.reason = Reason::Resolver};
+  const NextHop hop = hop_of(state, opening);
+  const Tni* holder = end_at(state, opening.vpc, opening.target);
+  Aim aim;
+  switch (hop.kind) {
+    case NextHop::Kind::Blackhole: return {.reason = Reason::Blackhole};
+    case NextHop::Kind::Local: aim.receiver = holder; break;
+    case NextHop::Kind::Appliance: aim.receiver = &state.get(hop.appliance); break;
+    case NextHop::Kind::Internet:
+    case NextHop::Kind::EgressOnly:
+    case NextHop::Kind::None:
+      if (resolver) return {.reason = Reason::NoEndpoint};
+      return {.reason = exit_of(state, opening) == Exit::Open ? Reason::None : Reason::NoRoute};
+  }
+  // An appliance that doesn't take what isn't its own is no way.
+  const bool own = aim.receiver == nullptr || aim.receiver == holder;
+  if (!own && aim.receiver->source_check == SourceCheck::On) aim.reason = Reason::SourceCheck;
+  if (aim.receiver == nullptr) aim.reason = Reason::NoEndpoint;
+  if (aim.reason == Reason::None && opening.sender.empty() && !leads_back(state, opening, *aim.receiver)) {
+    aim.reason = Reason::NoRoute;
+  }
+  return aim;
+}
+
+// The TNI, if the address is its own.
+const Tni* itself(const State& state, const Tni* tni, const VpcId& vpc, const net::Address& address) {
+  return tni != nullptr && state.holder_of(vpc, address) == tni ? tni : nullptr;
 }
 
 }  // namespace
+
+TniId stands_in_for_target(const State& state, const Opening& opening) {
+  const Aim aim = aim_of(state, opening);
+  const Tni* holder = state.holder_of(opening.vpc, opening.target);
+  return aim.receiver != nullptr && aim.receiver != holder ? aim.receiver->id : TniId();
+}
+
+TniId stands_in_for_source(const State& state, const Opening& opening) {
+  const Tni* holder = state.holder_of(opening.vpc, opening.source);
+  return holder != nullptr && holder->id == opening.sender ? TniId() : opening.sender;
+}
 
 Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of) {
   Verdict verdict;
@@ -135,23 +189,26 @@ Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of)
   const Tni* sender = opening.sender.empty() ? nullptr : &state.get(opening.sender);
   const Reason source = check_source(state, opening.vpc, opening.sender, opening.source);
   if (source != Reason::None) return end(source);
-  const Tni* target = end_at(state, opening.vpc, opening.target);
-  if (target != nullptr) verdict.target = target->id;
-  const Reason way = check_target(state, opening, target);
-  if (way == Reason::Resolver) return end(way);
+  const Aim aim = aim_of(state, opening);
+  const Tni* receiver = aim.receiver;
+  if (receiver != nullptr) verdict.target = receiver->id;
+  verdict.stand_in = stands_in_for_target(state, opening);
+  if (aim.reason == Reason::Resolver) return end(aim.reason);
 
   if (sender != nullptr) {
-    verdict.egress_rule = rule_of(*sender, Direction::Out, opening.target, target, opening.protocol, opening.selector);
+    const Tni* peer = itself(state, receiver, opening.vpc, opening.target);
+    verdict.egress_rule = rule_of(*sender, Direction::Out, opening.target, peer, opening.protocol, opening.selector);
     if (verdict.egress_rule.empty() && !opening.egress_kept) {
       verdict.denier = sender->id;
       return end(Reason::EgressDenied);
     }
   }
-  if (way != Reason::None) return end(way);
-  if (target != nullptr) {
-    verdict.ingress_rule = rule_of(*target, Direction::In, opening.source, sender, opening.protocol, opening.selector);
+  if (aim.reason != Reason::None) return end(aim.reason);
+  if (receiver != nullptr) {
+    const Tni* peer = itself(state, sender, opening.vpc, opening.source);
+    verdict.ingress_rule = rule_of(*receiver, Direction::In, opening.source, peer, opening.protocol, opening.selector);
     if (verdict.ingress_rule.empty() && !opening.ingress_kept) {
-      verdict.denier = target->id;
+      verdict.denier = receiver->id;
       return end(Reason::IngressDenied);
     }
   }
@@ -160,12 +217,33 @@ Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of)
   return verdict;
 }
 
+Verdict judge_border(const State& state, const Crossing& crossing, Verdict verdict) {
+  const bool reached = verdict.reason == Reason::IngressDenied || verdict.reason == Reason::Related ||
+                       verdict.reason == Reason::RuleMatch || verdict.reason == Reason::Established;
+  const auto refusal = reached ? refused_at_border(state, crossing) : std::nullopt;
+  if (!refusal) return verdict;
+  verdict.reason = Reason::AclDenied;
+  verdict.acl_rule = refusal->rule;
+  verdict.rule = {};
+  verdict.denier = {};
+  return verdict;
+}
+
 Verdict judge(const State& state, base::WallTime now, const Opening& opening) {
-  return judge(state, opening,
-               [&](const Tni& tni, Direction direction, const net::Address& peer_address, const Tni* peer,
-                   uint8_t protocol, uint16_t selector) {
-                 return first_rule(state, now, tni, direction, Mode::Enforce, peer_address, peer, protocol, selector);
-               });
+  const Verdict verdict =
+      judge(state, opening,
+            [&](const Tni& tni, Direction direction, const net::Address& peer_address, const Tni* peer,
+                uint8_t protocol, uint16_t selector) {
+              return first_rule(state, now, tni, direction, Mode::Enforce, peer_address, peer, protocol, selector);
+            });
+  return judge_border(state,
+                      {.from = opening.sender.empty() ? nullptr : &state.get(opening.sender),
+                       .to = verdict.target.empty() ? nullptr : &state.get(verdict.target),
+                       .source = opening.source,
+                       .target = opening.target,
+                       .protocol = opening.protocol,
+                       .selector = opening.selector},
+                      verdict);
 }
 
 }  // namespace weft::model

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string_view>
 
-#include "model/state.h"
+#include "model/border.h"
 
 namespace weft::model {
 
@@ -41,26 +41,43 @@ struct Opening {
 
 struct Verdict {
   Reason reason = Reason::None;
-  RuleId rule;   // that let it in, or out where nobody inside receives it
-  TniId target;  // empty: it leaves by the gateway
-  TniId denier;  // whose rules refused it
+  RuleId rule;          // that let it in, or out where nobody inside receives it
+  TniId target;         // that it is handed to; empty: it leaves by the gateway
+  TniId stand_in = {};  // the same, if the address that it is sent to isn't its own
+  TniId denier;         // whose rules refused it
   RuleId egress_rule, ingress_rule;
+  AclRuleId acl_rule;  // that refused it; empty as well where none matched
   bool operator==(const Verdict&) const = default;
 };
 
-// The lowest rule of the TNI that allows the opening from, or to, this peer.
+// The lowest rule of the TNI that allows the opening from, or to, this peer: the TNI that
+// has the address, if nothing stands between, else null.
 using RuleOf = std::function<RuleId(const Tni& tni, Direction direction, const net::Address& peer_address,
                                     const Tni* peer, uint8_t protocol, uint16_t selector)>;
 
+// What the source check, the groups and the routes say; ACLs judge packets, not flows.
 Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of);
+// With what the ACLs say of this packet.
 Verdict judge(const State& state, base::WallTime now, const Opening& opening);
+
+// The verdict on an opening, or on a packet of an open flow that it allows, with the
+// ACLs' judgement of that one packet in its place among the others.
+Verdict judge_border(const State& state, const Crossing& crossing, Verdict verdict);
+
+// The TNI that stands in for the target, if it isn't the target's own; likewise for the
+// source. Empty: nothing stands between.
+TniId stands_in_for_target(const State& state, const Opening& opening);
+TniId stands_in_for_source(const State& state, const Opening& opening);
 
 // What no packet of one host to another has: Multicast, SourceCheck, or NoRoute of the
 // target; else None. It comes before everything else, and concerns every packet.
 Reason check_addresses(const net::Address& source, const net::Address& target);
 
+// Where its route leads; of what comes by the gateway, where the gateway's does.
+NextHop hop_of(const State& state, const Opening& opening);
+
 // Why nothing leads from the VPC to a target that is none of its addresses.
-enum class Exit { Open, NoGateway, ForeignSource, NotOutside, PrivateRange, Untranslated };
+enum class Exit { Open, NoGateway, NoRoute, ForeignSource, NotOutside, PrivateRange, Untranslated };
 Exit exit_of(const State& state, const Opening& opening);
 
 // Whether the sender may use the source address at all: None, SourceCheck or

@@ -72,6 +72,7 @@ class Control : public Daemon, public api::Backend, private feed::Log {
   std::string metrics() const override;
   std::vector<api::Check> doctor() override;
   uint64_t flows_of(const model::RuleId&) const override { return 0; }
+  uint64_t flows_of(const model::AclRuleId&) const override { return 0; }
   api::TniCounters counters(const model::TniId&) const override { return {}; }
   std::vector<std::string> held_for(const model::AnyId&) const override { return {}; }
   Result<std::unique_ptr<api::Stream<api::RunStatus>>> exit_of(const model::WorkloadId&) override { return away(); }

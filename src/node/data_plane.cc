@@ -431,6 +431,7 @@ std::vector<std::string> DataPlane::held_for(const model::AnyId& id) const {
 }
 
 uint64_t DataPlane::flows_of(const model::RuleId& rule) const { return datapath_->hits_of(rule).value_or(0); }
+uint64_t DataPlane::flows_of(const model::AclRuleId& rule) const { return datapath_->hits_of(rule).value_or(0); }
 
 api::TniCounters DataPlane::counters(const model::TniId& tni) const {
   const auto row = datapath_->counters_of(tni);

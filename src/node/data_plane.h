@@ -58,6 +58,7 @@ class DataPlane : public api::Backend {
     return events_->read(query);
   }
   uint64_t flows_of(const model::RuleId& rule) const override;
+  uint64_t flows_of(const model::AclRuleId& rule) const override;
   api::TniCounters counters(const model::TniId& tni) const override;
   std::vector<api::Problem> problems() const override { return problems_.all(); }
   std::vector<api::Check> doctor() override;

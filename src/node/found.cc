@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/allocate.h"
+#include "model/border.h"
 
 namespace weft::node {
 
@@ -57,14 +58,22 @@ model::Command found_cluster(const std::string& machine_name, const net::Prefix&
   const net::Prefix block = net::Prefix::of(range.first().plus(kFirstBlock), 24);
   const uint64_t offset = kFirstBlock + 1;
 
-  put(machine);
-  put(group);
-  put(Vpc{.id = group.vpc,
+  Vpc vpc{.id = group.vpc,
           .name = std::string(kDefault),
           .cidrs = {range},
           .cidr6 = range6,
           .default_group = group.id,
-          .internet = Internet::Attached});
+          .internet = Internet::Attached};
+  put(machine);
+  put(group);
+  for (Object& object : begin_border(vpc, [&] { return rng.next(); })) put(std::move(object));
+  for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+    put(Route{.id = RouteId::make(rng),
+              .table = vpc.main_table,
+              .destination = net::Prefix::any(family),
+              .target = Way::Internet});
+  }
+  put(vpc);
   put(subnet);
   put(Block{.id = BlockId::make(rng), .subnet = subnet.id, .machine = machine.id, .range = block});
   put(itself);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "model/testing.h"
 #include "node/ledger.h"
 #include "schema/command.h"
 
@@ -27,13 +28,16 @@ class LedgerReplay : public testing::Test {
     return Ledger::open({.directory = directory_}, [](std::function<void()>) {}, {});
   }
   static model::Command a_vpc() {
-    return {
+    model::Command command{
         .operations = {
-            Put{model::Vpc{
-                .id = kVpc, .name = "v", .cidrs = {*net::Prefix::parse("10.0.0.0/16")}, .default_group = kGroup}},
             Put{model::Group{.id = kGroup, .name = "g", .vpc = kVpc}},
             Put{model::Group{.id = kOther, .name = "o", .vpc = kVpc}},
             Put{model::Subnet{.id = kSubnet, .name = "s", .vpc = kVpc, .cidr = *net::Prefix::parse("10.0.0.0/24")}}}};
+    for (model::Object& object : model::with_border(
+             {.id = kVpc, .name = "v", .cidrs = {*net::Prefix::parse("10.0.0.0/16")}, .default_group = kGroup})) {
+      command.operations.emplace_back(Put{std::move(object)});
+    }
+    return command;
   }
   static model::Tni tni(uint8_t number, std::vector<model::GroupId> groups) {
     return {.id = {"tni-000000000000000" + std::to_string(number)},
@@ -59,7 +63,7 @@ TEST_F(LedgerReplay, ALogThatWasAcceptedUnderLargerLimitsIsReplayed) {
   model::Command too_much{.operations = {Put{list}}};
   for (uint64_t i = 1; i <= model::kMostRules + 1; ++i) {
     too_much.operations.emplace_back(
-        Put{model::Rule{.id = model::rule_of_number(i), .group = kGroup, .traffic = {}, .peer = list.id}});
+        Put{model::Rule{.id = model::RuleId::of(i), .group = kGroup, .traffic = {}, .peer = list.id}});
   }
   too_much.operations.emplace_back(Put{tni(1, {kGroup})});
   {
@@ -75,7 +79,7 @@ TEST_F(LedgerReplay, ALogThatWasAcceptedUnderLargerLimitsIsReplayed) {
   const auto more = (*ledger)->rehearse({.operations = {Put{tni(2, {kGroup, kOther})}}});
   ASSERT_FALSE(more.ok());
   EXPECT_EQ(more.error().code, base::Code::Limit);
-  EXPECT_TRUE((*ledger)->rehearse({.operations = {Remove{model::rule_of_number(1)}}}).ok());
+  EXPECT_TRUE((*ledger)->rehearse({.operations = {Remove{model::RuleId::of(1)}}}).ok());
 }
 
 TEST_F(LedgerReplay, ADDR_12_AFreedAddressRestsAfterASnapshotToo) {

@@ -98,6 +98,10 @@ TEST(Schema, HasExactlyTheFieldsOfTheModel) {
   expect_same<model::Tni>(*v1::Tni::descriptor());
   expect_same<model::FlowTimeouts>(*v1::FlowTimeouts::descriptor());
   expect_same<model::Workload>(*v1::Workload::descriptor());
+  expect_same<model::RouteTable>(*v1::RouteTable::descriptor());
+  expect_same<model::Route>(*v1::Route::descriptor());
+  expect_same<model::Acl>(*v1::Acl::descriptor());
+  expect_same<model::AclRule>(*v1::AclRule::descriptor());
   expect_same<model::Limits>(*v1::Limits::descriptor());
   expect_same<model::Publication>(*v1::Publication::descriptor());
 }
@@ -110,6 +114,10 @@ TEST(Schema, ItemsOfListsHaveTheNounsFields) {
   expect_fits<model::PrefixList>(*v1::PrefixListItem::descriptor());
   expect_fits<model::Tni>(*v1::TniItem::descriptor());
   expect_fits<model::Workload>(*v1::WorkloadItem::descriptor());
+  expect_fits<model::RouteTable>(*v1::RouteTableItem::descriptor());
+  expect_fits<model::Route>(*v1::RouteItem::descriptor());
+  expect_fits<model::Acl>(*v1::AclItem::descriptor());
+  expect_fits<model::AclRule>(*v1::AclRuleItem::descriptor());
 }
 
 template <size_t... I>
@@ -125,6 +133,10 @@ std::vector<std::string> kinds(std::index_sequence<I...>) {
     if constexpr (std::is_same_v<T, model::PrefixList>) return "PrefixList";
     if constexpr (std::is_same_v<T, model::Tni>) return "Tni";
     if constexpr (std::is_same_v<T, model::Workload>) return "Workload";
+    if constexpr (std::is_same_v<T, model::RouteTable>) return "RouteTable";
+    if constexpr (std::is_same_v<T, model::Route>) return "Route";
+    if constexpr (std::is_same_v<T, model::Acl>) return "Acl";
+    if constexpr (std::is_same_v<T, model::AclRule>) return "AclRule";
   };
   return {name(std::variant_alternative_t<I, model::Object>{})...};
 }
@@ -142,6 +154,7 @@ TEST(Schema, EnumsHaveTheModelsNumbers) {
   const auto same = [](auto model, auto schema) { return static_cast<int>(model) == static_cast<int>(schema); };
   EXPECT_TRUE(same(model::Internet::None, v1::INTERNET_NONE) && same(model::Internet::Attached, v1::INTERNET_ATTACHED));
   EXPECT_TRUE(same(model::OnRevoke::Cut, v1::ON_REVOKE_CUT) && same(model::OnRevoke::Keep, v1::ON_REVOKE_KEEP));
+  EXPECT_TRUE(same(model::Action::Allow, v1::ACL_ACTION_ALLOW) && same(model::Action::Deny, v1::ACL_ACTION_DENY));
   EXPECT_TRUE(same(model::Direction::In, v1::DIRECTION_IN) && same(model::Direction::Out, v1::DIRECTION_OUT));
   EXPECT_TRUE(same(model::Mode::Enforce, v1::MODE_ENFORCE) && same(model::Mode::Audit, v1::MODE_AUDIT));
   EXPECT_TRUE(same(model::SourceCheck::On, v1::SOURCE_CHECK_ON) && same(model::SourceCheck::Off, v1::SOURCE_CHECK_OFF));

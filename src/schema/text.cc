@@ -1,5 +1,6 @@
 #include "schema/text.h"
 
+#include <iterator>
 #include <tuple>
 
 namespace weft::schema {
@@ -8,6 +9,8 @@ using base::Code;
 using base::printable;
 
 namespace {
+
+constexpr std::string_view kWays[] = {"igw", "eigw", "blackhole"};  // model::Way
 
 template <class... Ids>
 std::optional<model::AnyId> id_among(std::string_view text, const std::variant<Ids...>*) {
@@ -20,6 +23,13 @@ std::optional<model::AnyId> id_among(std::string_view text, const std::variant<I
 
 std::string to_text(const model::Peer& peer) {
   return std::visit([](const auto& which) { return to_text(which); }, peer);
+}
+std::string to_text(const model::Destination& destination) {
+  return std::visit([](const auto& which) { return to_text(which); }, destination);
+}
+std::string to_text(const model::RouteTarget& target) {
+  if (const auto* tni = std::get_if<model::TniId>(&target)) return tni->text;
+  return std::string(kWays[static_cast<size_t>(std::get<model::Way>(target))]);
 }
 
 std::string to_text(base::WallTime time) {
@@ -57,6 +67,25 @@ Result<> parse_text(std::string_view text, model::Peer& into) {
   } else {
     into = TRY(net::Prefix::parse(text));
   }
+  return {};
+}
+Result<> parse_text(std::string_view text, model::Destination& into) {
+  if (model::PrefixListId::looks_like(text)) {
+    into = model::PrefixListId{std::string(text)};
+  } else {
+    into = TRY(net::Prefix::parse(text));
+  }
+  return {};
+}
+Result<> parse_text(std::string_view text, model::RouteTarget& into) {
+  for (size_t i = 0; i < std::size(kWays); ++i) {
+    if (text == kWays[i]) {
+      into = static_cast<model::Way>(i);
+      return {};
+    }
+  }
+  if (!model::TniId::looks_like(text)) return error(Code::Usage, "{} is not where a route leads", printable(text));
+  into = model::TniId{std::string(text)};
   return {};
 }
 Result<> parse_text(std::string_view text, base::WallTime& into) {

@@ -19,6 +19,8 @@ inline std::string to_text(const net::Address& address) { return address.text();
 inline std::string to_text(const net::Mac& mac) { return mac.text(); }
 inline std::string to_text(const model::Traffic& traffic) { return traffic.text(); }
 std::string to_text(const model::Peer& peer);
+std::string to_text(const model::Destination& destination);
+std::string to_text(const model::RouteTarget& target);  // "igw", "eigw", "blackhole", or an id
 // To the nanosecond, so that what is read back is what was written.
 std::string to_text(base::WallTime time);
 
@@ -37,6 +39,8 @@ Result<> parse_text(std::string_view text, net::Address& into);
 Result<> parse_text(std::string_view text, net::Mac& into);
 Result<> parse_text(std::string_view text, model::Traffic& into);
 Result<> parse_text(std::string_view text, model::Peer& into);
+Result<> parse_text(std::string_view text, model::Destination& into);
+Result<> parse_text(std::string_view text, model::RouteTarget& into);
 Result<> parse_text(std::string_view text, base::WallTime& into);
 
 // The id of whatever kind its prefix says.

@@ -10,9 +10,11 @@
 #include "cli/commands.h"
 #include "cli/value.h"
 #include "schema/json.h"
+#include "weft/v1/acl.pb.h"
 #include "weft/v1/diagnosis.pb.h"
 #include "weft/v1/file.pb.h"
 #include "weft/v1/group.pb.h"
+#include "weft/v1/route.pb.h"
 #include "weft/v1/tni.pb.h"
 #include "weft/v1/vpc.pb.h"
 #include "weft/v1/workload.pb.h"
@@ -26,8 +28,9 @@ using google::protobuf::MethodDescriptor;
 
 const MethodDescriptor* find_method(std::string_view name) {
   static const std::set<const google::protobuf::FileDescriptor*> files = {
-      v1::VpcItem::descriptor()->file(),      v1::GroupItem::descriptor()->file(), v1::TniItem::descriptor()->file(),
-      v1::WorkloadItem::descriptor()->file(), v1::File::descriptor()->file(),      v1::Event::descriptor()->file()};
+      v1::VpcItem::descriptor()->file(),   v1::RouteItem::descriptor()->file(), v1::AclItem::descriptor()->file(),
+      v1::GroupItem::descriptor()->file(), v1::TniItem::descriptor()->file(),   v1::WorkloadItem::descriptor()->file(),
+      v1::File::descriptor()->file(),      v1::Event::descriptor()->file()};
   const size_t slash = name.find('/');
   for (const auto* file : files) {
     const auto* service = file->FindServiceByName(std::string(name.substr(0, slash)));

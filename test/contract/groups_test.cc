@@ -39,8 +39,8 @@ TEST_F(Groups, SG_1_TheUnionOfAllGroupsCounts) {
   EXPECT_EQ(verdict().reason, Reason::IngressDenied);
   expect_accepted(rule(2, "extra", Direction::In, "tcp:80", prefix("0.0.0.0/0")));
   EXPECT_EQ(verdict().reason, Reason::RuleMatch);
-  EXPECT_EQ(verdict().rule, rule_of_number(2));
-  ASSERT_TRUE(remove(rule_of_number(100)).ok());
+  EXPECT_EQ(verdict().rule, RuleId::of(2));
+  ASSERT_TRUE(remove(RuleId::of(100)).ok());
   EXPECT_EQ(verdict().reason, Reason::EgressDenied);
   EXPECT_EQ(verdict().denier, client_.id);
 }
@@ -68,7 +68,7 @@ TEST_F(Groups, SG_3_ProtocolPortsAndPeer) {
   for (const Case& each : cases) {
     expect_accepted(rule(number, "servers", Direction::In, each.traffic, prefix("10.20.1.7/32")));
     EXPECT_EQ(verdict(each.protocol, each.selector).reason == Reason::RuleMatch, each.allowed) << each.traffic;
-    ASSERT_TRUE(remove(rule_of_number(number++)).ok());
+    ASSERT_TRUE(remove(RuleId::of(number++)).ok());
   }
   expect_accepted(rule(number, "servers", Direction::In, "all", prefix("10.20.1.0/30")));
   EXPECT_EQ(verdict().reason, Reason::IngressDenied);
@@ -95,7 +95,7 @@ TEST_F(Groups, SG_4_AGroupAsPeerIsItsMembersNowAndLater) {
 }
 
 TEST_F(Groups, SG_4_AMemberCountsWhileItIsAttached) {
-  ASSERT_TRUE(remove(rule_of_number(100)).ok());
+  ASSERT_TRUE(remove(RuleId::of(100)).ok());
   expect_accepted(rule(1, "clients", Direction::Out, "all", group_id("shop", "servers")));
   expect_accepted(rule(2, "servers", Direction::In, "all", prefix("0.0.0.0/0")));
   EXPECT_EQ(verdict().reason, Reason::RuleMatch);
@@ -126,11 +126,11 @@ TEST_F(Groups, SG_12_TheLowestIdIsNamed) {
   expect_accepted(rule(7, "servers", Direction::In, "tcp:80", prefix("0.0.0.0/0")));
   expect_accepted(rule(5, "extra", Direction::In, "all", group_id("shop", "clients")));
   expect_accepted(rule(6, "servers", Direction::In, "tcp", prefix("10.20.1.0/24")));
-  EXPECT_EQ(verdict().rule, rule_of_number(5));
+  EXPECT_EQ(verdict().rule, RuleId::of(5));
 }
 
 TEST_F(Groups, SG_14_NoGroupBlocksTheResolver) {
-  ASSERT_TRUE(remove(rule_of_number(100)).ok());
+  ASSERT_TRUE(remove(RuleId::of(100)).ok());
   for (const char* resolver : {"10.20.1.2", "169.254.169.253"}) {
     Opening query{.vpc = client_.vpc,
                   .sender = client_.id,

@@ -114,6 +114,9 @@ TEST_F(Interfaces, GW_1_WithoutAnInternetGatewayNothingLeaves) {
   Vpc open = state_.get(id_named<VpcId>("shop"));
   open.internet = Internet::Attached;
   expect_accepted(open);
+  EXPECT_EQ(reason(opening(sender, "10.20.1.7", "192.0.2.9")), Reason::NoRoute);
+  expect_accepted(Route{
+      .id = RouteId::of(1), .table = open.main_table, .destination = prefix("0.0.0.0/0"), .target = Way::Internet});
   EXPECT_EQ(reason(opening(sender, "10.20.1.7", "192.0.2.9")), Reason::RuleMatch);
 }
 

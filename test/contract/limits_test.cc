@@ -38,6 +38,100 @@ TEST_F(Limits, LIM_1_RulesOfAGroupInEachDirection) {
   }
 }
 
+TEST_F(Limits, LIM_1_TablesAndAclsOfAVpc) {
+  const VpcId vpc = id_named<VpcId>("shop");
+  std::vector<Object> tables, acls;
+  // Each has one from the start.
+  for (size_t i = 1; i < kMostTables; ++i) {
+    const std::string name = "t" + std::to_string(i);
+    tables.push_back(RouteTable{.id = id_named<RouteTableId>(name), .name = name, .vpc = vpc});
+  }
+  for (size_t i = 1; i < kMostAcls; ++i) {
+    const std::string name = "a" + std::to_string(i);
+    acls.push_back(Acl{.id = id_named<AclId>(name), .name = name, .vpc = vpc});
+  }
+  ASSERT_TRUE(put(std::move(tables)).ok());
+  ASSERT_TRUE(put(std::move(acls)).ok());
+  expect_limit(put({RouteTable{.id = id_named<RouteTableId>("more"), .name = "more", .vpc = vpc}}));
+  expect_limit(put({Acl{.id = id_named<AclId>("more"), .name = "more", .vpc = vpc}}));
+}
+
+TEST_F(Limits, LIM_1_RoutesOfATableAndRulesOfAnAcl) {
+  const Vpc& vpc = state_.get(id_named<VpcId>("shop"));
+  const RouteTableId table = vpc.main_table;
+  const AclId acl = vpc.default_acl;
+  const auto route = [&](uint32_t i) {
+    return Route{.id = RouteId::of(i),
+                 .table = table,
+                 .destination = net::Prefix::host(net::Address::v4((192u << 24) + i)),
+                 .target = Way::Blackhole};
+  };
+  const auto rule = [&](uint16_t i) {
+    return AclRule{.id = AclRuleId::of(i),
+                   .acl = acl,
+                   .number = static_cast<uint16_t>(1000 + i),
+                   .prefix = net::Prefix::any(net::Family::V4)};
+  };
+  std::vector<Object> routes, rules;
+  for (uint32_t i = 0; i < kMostRoutes; ++i) routes.push_back(route(i));
+  // Two are there from the start.
+  for (uint16_t i = 2; i < kMostAclRules; ++i) rules.push_back(rule(i));
+  ASSERT_TRUE(put(std::move(routes)).ok());
+  ASSERT_TRUE(put(std::move(rules)).ok());
+  expect_limit(put({route(kMostRoutes)}));
+  expect_limit(put({rule(kMostAclRules)}));
+}
+
+TEST_F(Limits, LIM_1_RoutesOfAllTables) {
+  const RouteTableId table = state_.get(id_named<VpcId>("shop")).main_table;
+  PrefixList list{.id = id_named<PrefixListId>("list"), .name = "list", .prefixes = {}};
+  for (uint32_t i = 0; i < kMostPrefixes; ++i) {
+    list.prefixes.push_back(net::Prefix::host(net::Address::v4((192u << 24) + i)));
+  }
+  expect_accepted(list);
+  const auto by_list = [&](uint32_t i) {
+    return Route{.id = RouteId::of(i), .table = table, .destination = list.id, .target = Way::Blackhole};
+  };
+  const uint64_t before = state_.border_size().routes;
+  expect_accepted(by_list(1));
+  EXPECT_EQ(state_.border_size().routes, before + kMostPrefixes);
+  list.prefixes.resize(10);
+  expect_accepted(list);
+  EXPECT_EQ(state_.border_size().routes, before + 10);
+  ASSERT_TRUE(remove(by_list(1).id).ok());
+  EXPECT_EQ(state_.border_size().routes, before);
+
+  // Lists in all tables: the most that there may be, and one more.
+  for (uint32_t i = 0; i < kMostPrefixes; ++i) {
+    if (i >= 10) list.prefixes.push_back(net::Prefix::host(net::Address::v4((192u << 24) + i)));
+  }
+  expect_accepted(list);
+  std::vector<Object> fill;
+  const uint64_t fitting = (kLargestBorder.routes - before - 100) / (kMostPrefixes + kMostCidrs + 1);
+  for (uint64_t v = 0; fill.size() < 2 * fitting; ++v) {
+    const std::string of = "v" + std::to_string(v);
+    add_vpc(of, {"10.30.0.0/16"});
+    for (uint64_t t = 0; t + 1 < kMostTables && fill.size() < 2 * fitting; ++t) {
+      const std::string name = of + "-" + std::to_string(t);
+      fill.emplace_back(RouteTable{.id = id_named<RouteTableId>(name), .name = name, .vpc = id_named<VpcId>(of)});
+      fill.emplace_back(Route{.id = id_named<RouteId>(name),
+                              .table = id_named<RouteTableId>(name),
+                              .destination = list.id,
+                              .target = Way::Blackhole});
+    }
+  }
+  ASSERT_TRUE(put(std::move(fill)).ok());
+  const auto main_of = [&](const std::string& of) { return state_.get(id_named<VpcId>(of)).main_table; };
+  const auto one_more = [&](uint32_t i, const std::string& of) {
+    Route route = by_list(i);
+    route.table = main_of(of);
+    return put({route});
+  };
+  Result<> done;
+  for (uint32_t i = 0; i < 3 && done.ok(); ++i) done = one_more(100 + i, "v" + std::to_string(i));
+  expect_limit(done);
+}
+
 TEST_F(Limits, LIM_1_GroupsOfATni) {
   Tni wide = tni("wide", "10.20.1.7");
   for (size_t i = 1; i <= kMostGroupsPerTni; ++i) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/state.h"
+#include "model/testing.h"
 #include "model/verdict.h"
 
 namespace weft::model {
@@ -80,7 +81,7 @@ class World : public ::testing::Test {
   }
   static GroupId group_id(const std::string& of, const std::string& name) { return id_named<GroupId>(of + "/" + name); }
   Result<> try_vpc(const std::string& name, const std::vector<std::string>& cidrs, const std::string& cidr6 = "") {
-    return put({vpc(name, cidrs, cidr6), group(name, "default")});
+    return put(with_border(vpc(name, cidrs, cidr6)) + std::vector<Object>{group(name, "default")});
   }
   void add_vpc(const std::string& name, const std::vector<std::string>& cidrs, const std::string& cidr6 = "") {
     const auto done = try_vpc(name, cidrs, cidr6);
@@ -120,7 +121,7 @@ class World : public ::testing::Test {
   }
   Rule rule(uint64_t number, const std::string& of_group, Direction direction, const std::string& traffic,
             Peer peer) const {
-    return {.id = rule_of_number(number),
+    return {.id = RuleId::of(number),
             .group = group_id("shop", of_group),
             .direction = direction,
             .traffic = *Traffic::parse(traffic),

@@ -126,7 +126,9 @@ start "${instances[@]}"
 declare -A port=([weft]=8081 [weft-second]=8082) near plain
 server=(redis-server --bind '* -::*' --protected-mode no --save '' --appendonly no)
 for instance in "${instances[@]}"; do
-  of "$instance" vpc create shop --cidr 10.20.0.0/16 --cidr6 none --internet attached >/dev/null
+  of "$instance" vpc create shop --cidr 10.20.0.0/16 --cidr6 none >/dev/null
+  of "$instance" igw attach shop
+  of "$instance" route add shop/main 0.0.0.0/0 igw
   of "$instance" subnet create a --vpc shop --cidr 10.20.1.0/24 >/dev/null
   of "$instance" sg allow shop/default in tcp:6379 0.0.0.0/0 >/dev/null
   of "$instance" run --detach --name server --subnet shop/a --ip 10.20.1.10 --publish "${port[$instance]}:6379" \

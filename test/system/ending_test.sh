@@ -19,7 +19,9 @@ seen >/run/work/before
 processes >/run/work/processes-before
 
 start_weftd
-weft vpc create shop --cidr 10.20.0.0/16 --internet attached >/dev/null
+weft vpc create shop --cidr 10.20.0.0/16 >/dev/null
+weft igw attach shop
+weft route add shop/main 0.0.0.0/0 igw
 weft subnet create a --vpc shop --cidr 10.20.1.0/24 >/dev/null
 weft run --detach --name one --subnet shop/a --publish 8080:80 --restart always -- sleep 1000 >/dev/null
 # One that doesn't want to end, with children of its own.

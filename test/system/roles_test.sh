@@ -39,7 +39,7 @@ start_control() {
 echo '# the control plane alone'
 start_control
 grep -q '^CapEff:.*[^0]$' "/proc/$control/status" && fail "the control plane has capabilities: $(grep Cap "/proc/$control/status")"
-refused 6 'agreed as revision 2, but not enforced yet' weft vpc create lab --cidr 10.30.0.0/16 --internet attached
+refused 6 'agreed as revision 2, but not enforced yet' weft vpc create lab --cidr 10.30.0.0/16
 [ "$(weft vpc ls -o name)" != '' ] || fail 'what is agreed is not shown'
 refused 11 'data plane is away' weft status
 refused 6 'the data plane is away since' weft flows
@@ -50,8 +50,11 @@ refused 11 'away since' weft doctor
 echo '# both: every verb'
 start_data
 is_well || fail "not everything is as wanted: $(weft status)"
-id=$(weft vpc create lab --cidr 10.30.0.0/16 --internet attached)
+id=$(weft vpc create lab --cidr 10.30.0.0/16)
 [[ $id = vpc-* ]] || fail "creating it again doesn't print its id: $id"
+weft igw attach lab
+weft route add lab/main 0.0.0.0/0 igw
+weft route add lab/main ::/0 igw
 weft subnet create a --vpc lab --cidr 10.30.1.0/24 >/dev/null
 weft sg create closed --vpc lab >/dev/null
 one=$(place one --subnet lab/a --ip 10.30.1.10 --sg lab/closed)

@@ -28,7 +28,10 @@ $found"
 
 start_weftd
 for vpc in shop twin; do
-  weft vpc create "$vpc" --cidr 10.20.0.0/16 --internet attached >/dev/null
+  weft vpc create "$vpc" --cidr 10.20.0.0/16 >/dev/null
+  weft igw attach "$vpc"
+  weft route add "$vpc/main" 0.0.0.0/0 igw
+  weft route add "$vpc/main" ::/0 igw
   weft subnet create a --vpc "$vpc" --cidr 10.20.1.0/24 >/dev/null
   weft subnet create b --vpc "$vpc" --cidr 10.20.2.0/24 >/dev/null
   weft sg create target --vpc "$vpc" >/dev/null

@@ -246,7 +246,7 @@ workloads_are_back() {
   until_true 60 settled
   weft ps --all
   # Without those whose policy is `no`, and the one that was stopped.
-  equal "$(running)" 'database legacy limited onfail web '
+  equal "$(running)" 'database legacy limited onfail stranger web '
 }
 limits_are_back() {
   local group
