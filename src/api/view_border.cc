@@ -49,7 +49,9 @@ v1::RouteItem view(const model::State& state, const model::Route& route, const m
   item.set_table(route.table.text);
   item.set_destination(model::text_of(state, route.destination));
   item.set_target(target_name(state, route.target, vpc.id));
-  item.set_state(model::leads_somewhere(state, vpc, route.target) ? v1::ROUTE_STATE_ACTIVE : v1::ROUTE_STATE_BLACKHOLE);
+  item.set_state(model::leads_somewhere(state, vpc, route.target, model::family_of(route.destination))
+                     ? v1::ROUTE_STATE_ACTIVE
+                     : v1::ROUTE_STATE_BLACKHOLE);
   return item;
 }
 

@@ -410,7 +410,7 @@ static __always_inline u32 judge_by_rules(struct scratch* s, u32 which, u32 end,
     s->key.stand_in[0] = end ? far : near;
     s->key.stand_in[1] = end ? near : far;
     u32 between = go_on(s, which, end, generation, &old);
-    if (between == OF_ANOTHER) return REASON_SourceCheck;
+    if (between == OF_ANOTHER) return packet->tni ? REASON_SourceCheck : REASON_GatewaySource;
     if (between != OPENS_ANOTHER) return between;
     ask_about_packet(s);
     reason = ask_rules(s, generation);

@@ -10,9 +10,9 @@ namespace {
 
 uint32_t hop(abi::hop_kind kind, uint32_t slot = 0) { return static_cast<uint32_t>(kind) << 24 | slot; }
 
-uint32_t hop_of(const model::State& state, const model::Vpc& vpc, const model::RouteTarget& target,
+uint32_t hop_of(const model::State& state, const model::Vpc& vpc, const model::RouteTarget& target, net::Family family,
                 const Borders::Places& places) {
-  if (!model::leads_somewhere(state, vpc, target)) return hop(abi::HOP_BLACKHOLE);
+  if (!model::leads_somewhere(state, vpc, target, family)) return hop(abi::HOP_BLACKHOLE);
   if (const auto* tni = std::get_if<model::TniId>(&target)) {
     const uint32_t slot = places.tni(*tni);
     return slot == 0 ? hop(abi::HOP_BLACKHOLE) : hop(abi::HOP_TNI, slot);
@@ -38,7 +38,7 @@ std::map<net::Prefix, uint32_t> compile_table(const model::State& state, const m
   for (const model::RouteId& id : routes) {
     const model::Route& route = state.get(id);
     if (const auto* prefix = std::get_if<net::Prefix>(&route.destination)) {
-      rows.try_emplace(*prefix, hop_of(state, vpc, route.target, places));
+      rows.try_emplace(*prefix, hop_of(state, vpc, route.target, prefix->family(), places));
     }
   }
   // Where two lists have the same prefix, the route with the lower id stays.
@@ -47,7 +47,8 @@ std::map<net::Prefix, uint32_t> compile_table(const model::State& state, const m
     const auto* list = std::get_if<model::PrefixListId>(&route.destination);
     if (list == nullptr) continue;
     for (const net::Prefix& prefix : state.get(*list).prefixes) {
-      if (model::counts_in_list(vpc, prefix)) rows.try_emplace(prefix, hop_of(state, vpc, route.target, places));
+      if (!model::counts_in_list(vpc, prefix)) continue;
+      rows.try_emplace(prefix, hop_of(state, vpc, route.target, prefix.family(), places));
     }
   }
   return rows;

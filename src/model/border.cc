@@ -44,7 +44,8 @@ NextHop by_table(const State& state, const Vpc& vpc, const RouteTableId& table, 
   }
   if (local && (best == nullptr || *best_length <= *local)) return {.kind = NextHop::Kind::Local};
   if (best == nullptr) return {};
-  if (!leads_somewhere(state, vpc, best->target)) return {.kind = NextHop::Kind::Blackhole, .route = best->id};
+  if (!leads_somewhere(state, vpc, best->target, target.family()))
+    return {.kind = NextHop::Kind::Blackhole, .route = best->id};
   if (const auto* tni = std::get_if<TniId>(&best->target)) {
     return {.kind = NextHop::Kind::Appliance, .appliance = *tni, .route = best->id};
   }
@@ -94,14 +95,19 @@ std::string text_of(const State& state, const Destination& destination) {
   return "pl:" + (list == nullptr ? id.text : list->name);
 }
 
-bool leads_somewhere(const State& state, const Vpc& vpc, const RouteTarget& target) {
+net::Family family_of(const Destination& destination) {
+  const auto* prefix = std::get_if<net::Prefix>(&destination);
+  return prefix == nullptr ? net::Family::V6 : prefix->family();
+}
+
+bool leads_somewhere(const State& state, const Vpc& vpc, const RouteTarget& target, net::Family family) {
   if (const auto* id = std::get_if<TniId>(&target)) {
     const Tni* tni = state.find(*id);
     return tni != nullptr && !tni->workload.empty();
   }
   switch (std::get<Way>(target)) {
     case Way::Internet: return vpc.internet == Internet::Attached;
-    case Way::EgressOnly: return vpc.egress_only == Internet::Attached;
+    case Way::EgressOnly: return vpc.egress_only == Internet::Attached && family == net::Family::V6;
     case Way::Blackhole: break;
   }
   return false;

@@ -44,8 +44,10 @@ bool is_public(const State& state, const Subnet& subnet);
 bool counts_in_list(const Vpc& vpc, const net::Prefix& prefix);
 // "pl:office" or the prefix.
 std::string text_of(const State& state, const Destination& destination);
-// Whether what the route leads to is there.
-bool leads_somewhere(const State& state, const Vpc& vpc, const RouteTarget& target);
+// Whether what the route leads to is there, and takes this family.
+bool leads_somewhere(const State& state, const Vpc& vpc, const RouteTarget& target, net::Family family);
+// Of the prefix; of a list, which may have both, IPv6.
+net::Family family_of(const Destination& destination);
 
 // One packet between two ends, each a TNI or what is beyond the gateway (null).
 struct Crossing {

@@ -145,8 +145,10 @@ Verdict FlowJudge::step(const State& state, base::WallTime now, const Packet& pa
   }
   const Place direct = place(packet.vpc, packet.protocol, packet.icmp, packet.source, packet.target);
   TniId replaced;
+  const auto is_of_sender = [&](const Flow& flow) { return flow.ends[direct.from].tni == packet.sender; };
+  const Verdict forged{.reason = packet.sender.empty() ? Reason::GatewaySource : Reason::SourceCheck};
   const Flow* flow = find_live(state, now, direct.key, replaced);
-  if (flow != nullptr && flow->ends[direct.from].tni == packet.sender) {
+  if (flow != nullptr && is_of_sender(*flow)) {
     if (auto verdict = go_on(state, now, packet, direct, replaced)) return *verdict;
     flow = nullptr;
   }
@@ -154,12 +156,12 @@ Verdict FlowJudge::step(const State& state, base::WallTime now, const Packet& pa
   if (at.key != direct.key) {
     replaced = {};
     flow = find_live(state, now, at.key, replaced);
-    if (flow != nullptr) {
+    if (flow != nullptr && is_of_sender(*flow)) {
       if (auto verdict = go_on(state, now, packet, at, replaced)) return *verdict;
+      flow = nullptr;
     }
-  } else if (flow != nullptr) {
-    return {.reason = packet.sender.empty() ? Reason::GatewaySource : Reason::SourceCheck};
   }
+  if (flow != nullptr) return forged;
   return open(state, now, packet, at, replaced);
 }
 

@@ -101,7 +101,9 @@ Exit exit_of(const State& state, const Opening& opening) {
     return Exit::NotOutside;
   }
   if (opening.target.is_v4()) return is_translated(opening) ? Exit::Open : Exit::Untranslated;
-  const bool open = leads_out(vpc, net::Family::V6) || opening.outside == Outside::Machine;
+  // The machine's own addresses are behind the internet gateway, whatever the range.
+  const bool to_machine = opening.outside == Outside::Machine && vpc.internet == Internet::Attached;
+  const bool open = leads_out(vpc, net::Family::V6) || to_machine;
   return open ? Exit::Open : Exit::PrivateRange;
 }
 
