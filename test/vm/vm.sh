@@ -22,7 +22,7 @@ readonly boot_deadline=600 # until the first check begins; 20 s on an idle machi
 # What the suite runs: all that loads BPF programs, talks to the kernel's network,
 # or uses its control groups.
 readonly suite=(src/os/{file,netlink,netns,process,sockets}_system_test
-  src/datapath/{packet,datapath,cut,drift,places,verdict}_system_test src/gateway/{gateways,gateways_life}_system_test
+  src/datapath/{packet,datapath,borders,cut,drift,places,verdict}_system_test src/gateway/{gateways,gateways_life}_system_test
   src/diagnosis/{diagnosis,doctor}_system_test src/shim/shim_system_test src/runtime/runtime_system_test
   test/gateway/data_path_gateway_system_test)
 
