@@ -162,6 +162,12 @@ Aim aim_of(const State& state, const Opening& opening) {
   return aim;
 }
 
+// The receiver, if the target isn't its own address.
+TniId stand_in_of(const State& state, const Opening& opening, const Aim& aim) {
+  const Tni* holder = state.holder_of(opening.vpc, opening.target);
+  return aim.receiver != nullptr && aim.receiver != holder ? aim.receiver->id : TniId();
+}
+
 // The TNI, if the address is its own.
 const Tni* itself(const State& state, const Tni* tni, const VpcId& vpc, const net::Address& address) {
   return tni != nullptr && state.holder_of(vpc, address) == tni ? tni : nullptr;
@@ -170,9 +176,7 @@ const Tni* itself(const State& state, const Tni* tni, const VpcId& vpc, const ne
 }  // namespace
 
 TniId stands_in_for_target(const State& state, const Opening& opening) {
-  const Aim aim = aim_of(state, opening);
-  const Tni* holder = state.holder_of(opening.vpc, opening.target);
-  return aim.receiver != nullptr && aim.receiver != holder ? aim.receiver->id : TniId();
+  return stand_in_of(state, opening, aim_of(state, opening));
 }
 
 TniId stands_in_for_source(const State& state, const Opening& opening) {
@@ -194,7 +198,7 @@ Verdict judge(const State& state, const Opening& opening, const RuleOf& rule_of)
   const Aim aim = aim_of(state, opening);
   const Tni* receiver = aim.receiver;
   if (receiver != nullptr) verdict.target = receiver->id;
-  verdict.stand_in = stands_in_for_target(state, opening);
+  verdict.stand_in = stand_in_of(state, opening, aim);
   if (aim.reason == Reason::Resolver) return end(aim.reason);
 
   if (sender != nullptr) {
